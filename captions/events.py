@@ -1,0 +1,151 @@
+"""What the engine says, in the order in which it happened.
+
+Times are seconds on the session's clock: the position in the audio captured so far (design: one clock). `wall` is the
+time of day in UTC at that position. Every text is free of control characters, and none of it is markup.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word with its place in time, where the recogniser gives one."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud the last block was, in dBFS (0 is full scale, a full-scale square wave has an RMS of 0)."""
+
+    time: float
+    rms: float
+    peak: float
+    peak_hold: float
+    clipped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a file is being played, in seconds of the file; `total` is None where the file does not say."""
+
+    elapsed: float
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """All of the text heard since the last final. It replaces the partial before it; empty text takes it away."""
+
+    track: str
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A caption: text that will not change, with its place in time."""
+
+    track: str
+    start: float
+    end: float
+    wall: datetime
+    text: str
+    end_of_utterance: bool
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Audio that no recogniser heard."""
+
+    track: str
+    start: float
+    end: float
+    wall: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged:
+    """From here on sound comes from somewhere else. `kind` is microphone, file, sample or nothing."""
+
+    track: str
+    time: float
+    wall: datetime
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The user stopped listening. The session's clock stands until `Resumed`; the wall clock does not."""
+
+    time: float
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The user listens again."""
+
+    time: float
+    wall: datetime
+
+
+class Severity(StrEnum):
+    """How much a notice matters."""
+
+    INFORMATION = "information"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the reader should know: what happened, and what to do about it."""
+
+    time: float
+    wall: datetime
+    severity: Severity
+    message: str
+    hint: str = ""
+
+
+class Phase(StrEnum):
+    """What the session is doing, in one word."""
+
+    STARTING = "starting"
+    CONNECTING = "connecting"
+    LISTENING = "listening"
+    PAUSED = "paused"
+    RECONNECTING = "reconnecting"
+    ENDED = "end of file"
+    NO_INPUT = "no input"
+    FAILED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """What is happening, to whom, and since when.
+
+    `recognizer` names who listens, `detail` says more in words (the service's own text after an error), `since` is
+    the monotonic time at which the phase began.
+    """
+
+    phase: Phase
+    recognizer: str
+    detail: str
+    since: float
+
+
+Entry = Final | Gap | InputChanged | Paused | Resumed | Notice
+"""What lasts: kept in the transcript and in the journal."""
+
+Event = Entry | Level | Progress | Partial | SessionState
+"""All that the engine says."""

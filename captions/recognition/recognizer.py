@@ -1,0 +1,84 @@
+"""What every recogniser offers: one stream at a time, settings first, then audio, hypotheses back."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from captions.audio.block import Samples
+from captions.events import Word
+
+
+class Encoding(StrEnum):
+    """How audio travels, by the service's own names."""
+
+    LINEAR16_PCM = "LINEAR16_PCM"
+    OGG_OPUS = "OGG_OPUS"
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionOptions:
+    """The settings that streaming recognition has, by the service's own names and with its own values."""
+
+    language_code: str = "ru-RU"
+    model: str = "general"
+    audio_encoding: Encoding = Encoding.LINEAR16_PCM
+    sample_rate_hertz: int = 16_000
+    profanity_filter: bool = False
+    partial_results: bool = True
+    raw_results: bool = False
+    literature_text: bool = False
+    single_utterance: bool = False
+    folder_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a recogniser holds to have been said since the last final.
+
+    A hypothesis that is not final replaces the one before it; a final adds its text for good; `end_of_utterance` says
+    that the next hypothesis begins a new utterance. `words` are timed in seconds from the start of this stream's
+    audio, and are empty where the recogniser gives no times.
+    """
+
+    text: str
+    final: bool
+    end_of_utterance: bool
+    words: tuple[Word, ...] = ()
+
+
+class RecognitionStream(Protocol):
+    """One stream. Audio goes in, hypotheses come out, at the same time."""
+
+    async def send(self, samples: Samples) -> None:
+        """Send audio at the rate of the stream's options. Raises StreamError once the stream has ended."""
+        ...
+
+    async def half_close(self) -> None:
+        """Say that no more audio comes; what is pending is still delivered by `hypotheses`. Idempotent."""
+        ...
+
+    def hypotheses(self) -> AsyncIterator[Hypothesis]:
+        """Yield what was heard, in order, until the service ends the stream. Raises StreamError. Iterated once."""
+        ...
+
+    async def cancel(self) -> None:
+        """Drop the stream at once and free what it holds. Always called in the end, also after a clean end."""
+        ...
+
+
+class Recognizer(Protocol):
+    """Someone who listens: a service at an address, or a process on this machine."""
+
+    name: str
+    """What it is called on the screen, e.g. "SpeechKit" or "local recogniser"."""
+    languages: tuple[str, ...]
+    """Language codes it takes, once it is ready; the first is its own default."""
+
+    async def open(self, options: RecognitionOptions) -> RecognitionStream:
+        """Begin a stream and send its settings. Raises StreamError, CredentialsError or RecognizerMissing."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection, and end a process that it started. Idempotent."""
+        ...

@@ -1,0 +1,1 @@
+"""The recogniser on this machine, behind the same service as the cloud's."""

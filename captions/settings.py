@@ -1,0 +1,280 @@
+"""The one table of settings.
+
+Every field of `Settings` is a row: name, type, default, choices, help. Flags, environment variables, the TOML file
+and the sidebar are made from it, and values are checked here and nowhere else. Later sources win:
+defaults < TOML file < environment < flags.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import platformdirs
+
+from captions.errors import SettingError
+
+LANGUAGES = (
+    "auto", "de-DE", "en-US", "es-ES", "fi-FI", "fr-FR", "he-HE", "it-IT", "kk-KZ", "nl-NL", "pl-PL", "pt-BR",
+    "pt-PT", "ru-RU", "sv-SE", "tr-TR", "uz-UZ",
+)  # fmt: skip
+"""Language codes of the service's model `general` (`pt-BR`: `general:rc` only), from its documentation."""
+
+
+class Group(StrEnum):
+    """Which part of the sidebar and of `captions settings` a setting stands in."""
+
+    INPUT = "Input"
+    RECOGNITION = "Recognition"
+    CONNECTION = "Connection"
+    DISPLAY = "Display"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    group: Group
+    choices: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    sidebar: bool = False
+    label: str = ""
+    unit: str = ""
+    suggestions: tuple[str, ...] = ()
+    service_variable: str = ""
+
+    @property
+    def flag(self) -> str:
+        """The command-line flag, e.g. `--sample-rate`."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable, e.g. `CAPTIONS_SAMPLE_RATE`."""
+        return "CAPTIONS_" + self.name.upper()
+
+    def parse(self, value: object, where: str) -> Any:
+        """Return `value` as this setting's type; a text is converted. Raises SettingError, naming `where` it stood."""
+        if self.kind is bool:
+            result = self._boolean(value, where)
+        elif self.kind is int:
+            result = self._integer(value, where)
+        elif isinstance(value, str):
+            result = value.strip()
+        else:
+            raise SettingError(f"{where}: {self.name} is {value!r}, but must be a text.")
+        if self.choices and result not in self.choices:
+            fits = [choice for choice in self.choices if str(choice).lower() == str(result).lower()]
+            if not fits:
+                raise SettingError(f"{where}: {self.name} cannot be {value!r}.", nearest(str(result), self.choices))
+            result = fits[0]
+        too_small = self.minimum is not None and result < self.minimum
+        if too_small or (self.maximum is not None and result > self.maximum):
+            raise SettingError(
+                f"{where}: {self.name} cannot be {value!r}.",
+                f"It takes {self.minimum:g} to {self.maximum:g}{' ' + self.unit if self.unit else ''}.",
+            )
+        return result
+
+    def _boolean(self, value: object, where: str) -> bool:
+        if isinstance(value, bool):
+            return value
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        if isinstance(value, str) and value.strip().lower() in words:
+            return words[value.strip().lower()]
+        raise SettingError(f"{where}: {self.name} cannot be {value!r}.", "It takes true or false.")
+
+    def _integer(self, value: object, where: str) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        try:
+            return int(str(value))
+        except ValueError:
+            raise SettingError(f"{where}: {self.name} is {value!r}, but must be a whole number.") from None
+
+
+def _setting(default: Any, help: str, group: Group, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help, "group": group, **more})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for a run of the program. Immutable: a change makes a new one with `changed`."""
+
+    input: str = _setting(
+        "auto",
+        "Where sound comes from: auto (a microphone if there is one, else the sample), microphone, microphone:PART of "
+        "a device's name, sample, or a file's path.",
+        Group.INPUT,
+        sidebar=True,
+    )
+    pcm_rate: int = _setting(
+        8_000, "Sample rate of headerless files (.pcm, .raw).", Group.INPUT, minimum=1_000, maximum=384_000, unit="Hz"
+    )
+    pcm_channels: int = _setting(
+        1, "Channels of headerless files (.pcm, .raw).", Group.INPUT, minimum=1, maximum=32
+    )
+    recognizer: str = _setting(
+        "auto",
+        "Who listens: auto (SpeechKit when there are credentials, else this machine), local or speechkit-v2.",
+        Group.RECOGNITION,
+        choices=("auto", "local", "speechkit-v2"),
+        sidebar=True,
+        label="Recogniser",
+    )
+    language: str = _setting(
+        "system",
+        "Language code of the speech, such as en-US or ru-RU; system takes the locale's where the recogniser has it.",
+        Group.RECOGNITION,
+        suggestions=LANGUAGES,
+        sidebar=True,
+    )
+    model: str = _setting(
+        "general",
+        "The service's model: general, general:rc or general:deprecated.",
+        Group.RECOGNITION,
+        suggestions=("general", "general:rc", "general:deprecated"),
+        sidebar=True,
+    )
+    sample_rate: int = _setting(
+        16_000,
+        "Sample rate at which audio is sent.",
+        Group.RECOGNITION,
+        choices=(8_000, 16_000, 48_000),
+        unit="Hz",
+        sidebar=True,
+    )
+    encoding: str = _setting(
+        "LINEAR16_PCM",
+        "How audio travels: LINEAR16_PCM, or OGG_OPUS for a tenth of the bytes.",
+        Group.RECOGNITION,
+        choices=("LINEAR16_PCM", "OGG_OPUS"),
+        sidebar=True,
+    )
+    partial_results: bool = _setting(
+        True, "Show text while it is being said, before it is final.", Group.RECOGNITION, sidebar=True
+    )
+    profanity_filter: bool = _setting(False, "Mask profanity.", Group.RECOGNITION, sidebar=True)
+    raw_results: bool = _setting(False, "Numbers as words instead of digits.", Group.RECOGNITION, sidebar=True)
+    literature_text: bool = _setting(
+        False, "Ask for punctuation and capital letters (the service may ignore it).", Group.RECOGNITION, sidebar=True
+    )
+    single_utterance: bool = _setting(
+        False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True
+    )
+    block_ms: int = _setting(
+        100, "How much audio is sent at a time.", Group.RECOGNITION, minimum=20, maximum=1_000, unit="ms"
+    )
+    endpoint: str = _setting(
+        "stt.api.cloud.yandex.net:443",
+        "Address of the service, HOST:PORT or unix:PATH.",
+        Group.CONNECTION,
+        sidebar=True,
+    )
+    tls: bool = _setting(
+        True, "Encrypt the connection. Without it, credentials go to this machine only.", Group.CONNECTION
+    )
+    ca_file: str = _setting("", "PEM file of the certificate authority of the endpoint.", Group.CONNECTION)
+    credentials_file: str = _setting(
+        "", "File with IAM_TOKEN=, API_KEY= and FOLDER_ID= lines, instead of the environment.", Group.CONNECTION
+    )
+    folder_id: str = _setting(
+        "",
+        "Folder of a user account (a service account has its own).",
+        Group.CONNECTION,
+        service_variable="FOLDER_ID",
+    )
+    theme: str = _setting(
+        "dark", "Colours of the dashboard.", Group.DISPLAY, choices=("dark", "light"), sidebar=True
+    )
+
+    def changed(self, name: str, value: object, where: str = "sidebar") -> "Settings":
+        """Return these settings with one changed. Raises SettingError."""
+        return replace(self, **{name: ROWS[name].parse(value, where)})
+
+
+def _rows() -> dict[str, Setting]:
+    kinds = get_type_hints(Settings)
+    return {f.name: Setting(f.name, kinds[f.name], f.default, **f.metadata) for f in fields(Settings)}
+
+
+ROWS: Mapping[str, Setting] = _rows()
+"""The table, by name, in the order in which it is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and for each the place that set it: "default", a file's path, a variable's name or a flag."""
+
+    settings: Settings
+    origin: Mapping[str, str]
+
+
+def settings_file() -> Path:
+    """Where the TOML file is looked for unless --settings names another."""
+    return platformdirs.user_config_path("captions") / "settings.toml"
+
+
+def data_folder() -> Path:
+    """Where journals are kept: private to the user, under the platform's data directory."""
+    return platformdirs.user_data_path("captions")
+
+
+def nearest(wrong: str, valid: Iterable[object]) -> str:
+    """Return a hint that names what `wrong` was probably meant to be, or all that is valid."""
+    names = [str(name) for name in valid]
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"It takes {', '.join(names[:-1])} or {names[-1]}."
+
+
+def load(
+    flags: Mapping[str, object], environment: Mapping[str, str] = os.environ, file: Path | None = None
+) -> Loaded:
+    """Put the settings together from all their sources.
+
+    `flags` holds what was typed, by setting name. `file` is a TOML file that must exist; without one, the usual file
+    is read if it is there. Raises SettingError for an unknown key, a bad value or an unreadable file.
+    """
+    values: dict[str, Any] = {}
+    origin = dict.fromkeys(ROWS, "default")
+    for name, value in _read_file(file).items():
+        where = str(file or settings_file())
+        if name not in ROWS:
+            raise SettingError(f"{where}: there is no setting {name!r}.", nearest(name, ROWS))
+        values[name], origin[name] = ROWS[name].parse(value, where), where
+    for row in ROWS.values():
+        for variable in filter(None, (row.service_variable, row.variable)):
+            if environment.get(variable):
+                values[row.name], origin[row.name] = row.parse(environment[variable], variable), variable
+    for variable in environment:
+        known = {row.variable for row in ROWS.values()}
+        if variable.startswith("CAPTIONS_") and variable not in known:
+            raise SettingError(f"There is no setting for the variable {variable}.", nearest(variable, known))
+    for name, value in flags.items():
+        values[name], origin[name] = ROWS[name].parse(value, ROWS[name].flag), ROWS[name].flag
+    return Loaded(Settings(**values), origin)
+
+
+def _read_file(file: Path | None) -> dict[str, object]:
+    path = file or settings_file()
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if file is None:
+            return {}
+        raise SettingError(f"The settings file {path} does not exist.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"The settings file {path} cannot be read: {error}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"The settings file {path} is not valid TOML: {error}.") from None
