@@ -3,29 +3,317 @@
 The dashboard's worker and the headless command both run this, and nothing else, so that a feature works in both.
 """
 
-from collections.abc import Callable
-from typing import Protocol
+import asyncio
+import contextlib
+import dataclasses
+import locale
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 
-from captions.events import Event
-from captions.settings import Settings
+from captions.audio.devices import find_microphone
+from captions.audio.source import AudioFormat
+from captions.errors import CaptionsError, InputError, StorageError
+from captions.events import Event, Level, Notice, Partial, Progress, SessionState, Severity
+from captions.recognition.choose import make_recognizer, recognition_options
+from captions.recognition.recognizer import Recognizer
+from captions.recognition.session import Listening, Session
+from captions.settings import Settings, data_folder
+from captions.transcript.journal import Journal
 
+SYNC_SECONDS = 1.0
+"""What was written survives a loss of power after this long."""
 
-class Controls(Protocol):
-    """What a person can do to a running session. All are called on the engine's event loop and return at once."""
-
-    settings: Settings
-    languages: tuple[str, ...]
-    paused: bool
-    playing: bool
-
-    async def run(self) -> None: ...
-    def use_input(self, name: str) -> None: ...
-    def change_settings(self, settings: Settings) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def seek_by(self, seconds: float) -> None: ...
-    def restart(self) -> None: ...
-    async def stop(self, drain: float = 2.0) -> None: ...
-
+CONNECTION = ("recognizer", "endpoint", "tls", "ca_file", "credentials_file", "folder_id")
+"""Settings that need another connection; any other change of recognition needs only another stream."""
+RECOGNITION = (
+    "language",
+    "model",
+    "sample_rate",
+    "encoding",
+    "partial_results",
+    "profanity_filter",
+    "raw_results",
+    "literature_text",
+    "single_utterance",
+    "block_ms",
+    "pcm_rate",
+    "pcm_channels",
+)
 
 OnEvent = Callable[[Event], None]
+
+
+class Engine:
+    """A session with its recogniser and its journal. Made and used on one event loop, on which `on_event` is called.
+
+    Captions and all else that lasts are in the journal before `on_event` is told of them. `real_time` off plays files
+    as fast as the recogniser takes them; `give_up_after` is as in `Session`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        on_event: OnEvent,
+        *,
+        environment: Mapping[str, str] = os.environ,
+        folder: Path | None = None,
+        real_time: bool = True,
+        give_up_after: float | None = None,
+    ) -> None:
+        self.settings = settings
+        self.error: CaptionsError | None = None
+        self._on_event = on_event
+        self._environment = environment
+        self._folder = folder or data_folder() / "sessions"
+        self._real_time = real_time
+        self._give_up_after = give_up_after
+        self._recognizer: Recognizer | None = None
+        self._session: Session | None = None
+        self._pipeline = _Pipeline(self._folder, settings, self._tell)
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._stopping: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Language codes that the recogniser in use has; empty until that is known."""
+        return self._recognizer.languages if self._recognizer is not None else ()
+
+    @property
+    def paused(self) -> bool:
+        """Whether the user stopped listening."""
+        return self._session is not None and self._session.paused
+
+    @property
+    def playing(self) -> bool:
+        """Whether the input is a file, in which one can seek."""
+        return self._session is not None and self._session.playing
+
+    async def run(self) -> None:
+        """Listen until `stop`. Raises CaptionsError when no recogniser can be had, and what was not foreseen."""
+        self._recognizer = make_recognizer(self.settings, self._environment)
+        self._session = Session(self._listening(self._recognizer), self._event, give_up_after=self._give_up_after)
+        keeping = asyncio.create_task(self._pipeline.run())
+        starting = asyncio.create_task(self._start(self._session, self._recognizer))
+        running = asyncio.create_task(self._session.run())
+        stopped = asyncio.create_task(self._stopped.wait())
+        tasks = {keeping, starting, running, stopped}
+        try:
+            while not stopped.done():
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {stopped}:
+                    task.result()
+                    tasks.discard(task)
+        finally:
+            if not self._stopped.is_set():
+                await self.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    # What a person can do
+
+    def use_input(self, name: str) -> None:
+        """Hear another input from now on: `auto`, or a name of `open_source`."""
+        self.settings = dataclasses.replace(self.settings, input=name)
+        if self._session is None:
+            return
+        if name == "auto" and self._recognizer is not None:
+            self._background(self._start(self._session, self._recognizer))
+        else:
+            self._session.use_input(name)
+
+    def change_settings(self, settings: Settings) -> None:
+        """Put other settings in force at once; the transcript stays. Raises CredentialsError and SettingError."""
+        before, session = self.settings, self._session
+        if session is None:
+            self.settings = settings
+            return
+
+        def differ(names: tuple[str, ...]) -> bool:
+            return any(getattr(before, name) != getattr(settings, name) for name in names)
+
+        if differ(CONNECTION):
+            recognizer = make_recognizer(settings, self._environment)
+            previous, self._recognizer = self._recognizer, recognizer
+            self.settings = settings
+            session.use_listening(self._listening(recognizer))
+            if previous is not None:
+                self._background(self._retire(session, previous))
+        elif differ(RECOGNITION) and self._recognizer is not None:
+            self.settings = settings
+            session.use_listening(self._listening(self._recognizer))
+        self.settings = settings
+        if before.input != settings.input:
+            self.use_input(settings.input)
+
+    def pause(self) -> None:
+        """Stop listening until `resume`."""
+        if self._session is not None:
+            self._session.pause()
+
+    def resume(self) -> None:
+        """Listen again."""
+        if self._session is not None:
+            self._session.resume()
+
+    def seek_by(self, seconds: float) -> None:
+        """Move in the file that is being played."""
+        if self._session is not None:
+            self._session.seek_by(seconds)
+
+    def restart(self) -> None:
+        """Open the same input again; a file plays from its beginning."""
+        if self._session is not None:
+            self._session.restart()
+
+    async def stop(self, drain: float = 2.0) -> None:
+        """End the session; what was captured gets up to `drain` seconds to be heard. Called once or more."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(drain))
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self, drain: float) -> None:
+        for task in self._retiring:
+            task.cancel()
+        if self._session is not None:
+            await self._session.stop(drain)
+        await self._pipeline.finish()
+        if self._recognizer is not None:
+            await self._recognizer.aclose()
+        self._stopped.set()
+
+    # Parts
+
+    async def _start(self, session: Session, recognizer: Recognizer) -> None:
+        """Open the first input while the recogniser gets ready; its failure is told when a stream is opened."""
+        preparing = asyncio.create_task(recognizer.prepare())
+        try:
+            session.use_input(await self._resolved_input())
+            with contextlib.suppress(CaptionsError):
+                await preparing
+        finally:
+            preparing.cancel()
+            await asyncio.gather(preparing, return_exceptions=True)
+
+    async def _resolved_input(self) -> str:
+        """The input to open: for `auto` a microphone if one can be opened, else the sample, and the reason is told."""
+        if self.settings.input != "auto":
+            return self.settings.input
+        try:
+            await find_microphone()
+        except InputError as error:
+            self._tell(
+                Notice(0.0, datetime.now(UTC), Severity.INFORMATION, f"{error.message} Playing the sample.", error.hint)
+            )
+            return "sample"
+        return "microphone"
+
+    def _listening(self, recognizer: Recognizer) -> Listening:
+        settings = self.settings
+        system_locale = locale.getlocale()[0] or ""
+        return Listening(
+            recognizer,
+            lambda languages: recognition_options(settings, languages, system_locale),
+            AudioFormat(
+                rate=settings.sample_rate,
+                block_ms=settings.block_ms,
+                pcm_rate=settings.pcm_rate,
+                pcm_channels=settings.pcm_channels,
+                real_time=self._real_time,
+            ),
+        )
+
+    async def _retire(self, session: Session, recognizer: Recognizer) -> None:
+        try:
+            await session.let_go(recognizer)
+        finally:
+            await recognizer.aclose()
+
+    def _background(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    def _event(self, event: Event) -> None:
+        if isinstance(event, Level | Progress):
+            self._on_event(event)
+        else:
+            self._pipeline.put(event)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, SessionState) and self._session is not None:
+            self.error = self._session.error
+        self._on_event(event)
+
+
+class _Pipeline:
+    """Keeps what lasts in the journal and then tells it, all in order.
+
+    What waits is bounded by what is said while the disk does not answer; of several partials in a row only the last
+    is kept.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, tell: OnEvent) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._tell = tell
+        self._waiting: deque[Partial | SessionState | Event] = deque()
+        self._filled = asyncio.Event()
+        self._finished = asyncio.Event()
+        self._ending = False
+        self._journal: Journal | None = None
+        self._failed = False
+
+    def put(self, event: Event) -> None:
+        if isinstance(event, Partial) and self._waiting and isinstance(self._waiting[-1], Partial):
+            self._waiting.pop()
+        self._waiting.append(event)
+        self._filled.set()
+
+    async def finish(self) -> None:
+        """Write and tell what waits, and close the journal."""
+        self._ending = True
+        self._filled.set()
+        await self._finished.wait()
+
+    async def run(self) -> None:
+        try:
+            await self._keep(lambda: setattr(self, "_journal", Journal(self._folder, dataclasses.asdict(self._settings))))
+            synced = time.monotonic()
+            while not (self._ending and not self._waiting):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._filled.wait(), SYNC_SECONDS)
+                self._filled.clear()
+                events, self._waiting = self._waiting, deque()
+                entries = [event for event in events if not isinstance(event, Partial | SessionState)]
+                journal = self._journal
+                if journal is not None and (entries or journal.behind):
+                    await self._keep(lambda: journal.write(*entries))
+                for event in events:
+                    self._tell(event)
+                if journal is not None and time.monotonic() - synced >= SYNC_SECONDS:
+                    await self._keep(journal.sync)
+                    synced = time.monotonic()
+            if self._journal is not None:
+                await self._keep(self._journal.close)
+        finally:
+            self._finished.set()
+
+    async def _keep(self, work: Callable[[], None]) -> None:
+        """Do file work off the loop; a failure, and its end, are told once."""
+        try:
+            await asyncio.to_thread(work)
+        except StorageError as error:
+            if not self._failed:
+                self._failed = True
+                self._tell(Notice(0.0, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
+        else:
+            if self._failed and self._journal is not None and not self._journal.behind:
+                self._failed = False
+                message = "The journal is written again; nothing is missing from it."
+                self._tell(Notice(0.0, datetime.now(UTC), Severity.INFORMATION, message))

@@ -88,7 +88,16 @@ class Setting:
     def _boolean(self, value: object, where: str) -> bool:
         if isinstance(value, bool):
             return value
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
         if isinstance(value, str) and value.strip().lower() in words:
             return words[value.strip().lower()]
         raise SettingError(f"{where}: {self.name} cannot be {value!r}.", "It takes true or false.")
@@ -120,9 +129,7 @@ class Settings:
     pcm_rate: int = _setting(
         8_000, "Sample rate of headerless files (.pcm, .raw).", Group.INPUT, minimum=1_000, maximum=384_000, unit="Hz"
     )
-    pcm_channels: int = _setting(
-        1, "Channels of headerless files (.pcm, .raw).", Group.INPUT, minimum=1, maximum=32
-    )
+    pcm_channels: int = _setting(1, "Channels of headerless files (.pcm, .raw).", Group.INPUT, minimum=1, maximum=32)
     recognizer: str = _setting(
         "auto",
         "Who listens: auto (SpeechKit when there are credentials, else this machine), local or speechkit-v2.",
@@ -168,9 +175,7 @@ class Settings:
     literature_text: bool = _setting(
         False, "Ask for punctuation and capital letters (the service may ignore it).", Group.RECOGNITION, sidebar=True
     )
-    single_utterance: bool = _setting(
-        False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True
-    )
+    single_utterance: bool = _setting(False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True)
     block_ms: int = _setting(
         100, "How much audio is sent at a time.", Group.RECOGNITION, minimum=20, maximum=1_000, unit="ms"
     )
@@ -193,9 +198,7 @@ class Settings:
         Group.CONNECTION,
         service_variable="FOLDER_ID",
     )
-    theme: str = _setting(
-        "dark", "Colours of the dashboard.", Group.DISPLAY, choices=("dark", "light"), sidebar=True
-    )
+    theme: str = _setting("dark", "Colours of the dashboard.", Group.DISPLAY, choices=("dark", "light"), sidebar=True)
 
     def changed(self, name: str, value: object, where: str = "sidebar") -> "Settings":
         """Return these settings with one changed. Raises SettingError."""
@@ -238,9 +241,7 @@ def nearest(wrong: str, valid: Iterable[object]) -> str:
     return f"It takes {', '.join(names[:-1])} or {names[-1]}."
 
 
-def load(
-    flags: Mapping[str, object], environment: Mapping[str, str] = os.environ, file: Path | None = None
-) -> Loaded:
+def load(flags: Mapping[str, object], environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Loaded:
     """Put the settings together from all their sources.
 
     `flags` holds what was typed, by setting name. `file` is a TOML file that must exist; without one, the usual file

@@ -73,7 +73,11 @@ class Recognizer(Protocol):
     name: str
     """What it is called on the screen, e.g. "SpeechKit" or "local recogniser"."""
     languages: tuple[str, ...]
-    """Language codes it takes, once it is ready; the first is its own default."""
+    """Language codes it takes, once it is prepared; the first is its own default."""
+
+    async def prepare(self) -> None:
+        """Be ready to open streams: start what must be started. Costs nothing when it is. Raises as `open` does."""
+        ...
 
     async def open(self, options: RecognitionOptions) -> RecognitionStream:
         """Begin a stream and send its settings. Raises StreamError, CredentialsError or RecognizerMissing."""
