@@ -8,24 +8,20 @@ import contextlib
 import dataclasses
 import locale
 import os
-import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from captions.audio.devices import find_microphone
 from captions.audio.source import AudioFormat
-from captions.errors import CaptionsError, InputError, StorageError
-from captions.events import Event, Level, Notice, Partial, Progress, SessionState, Severity
+from captions.errors import CaptionsError, InputError
+from captions.events import Event, Level, Notice, Progress, SessionState, Severity
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.recognizer import Recognizer
 from captions.recognition.session import Listening, Session
 from captions.settings import Settings, data_folder
-from captions.transcript.journal import Journal
-
-SYNC_SECONDS = 1.0
-"""What was written survives a loss of power after this long."""
+from captions.transcript.keeper import Keeper
 
 CONNECTION = ("recognizer", "endpoint", "tls", "ca_file", "credentials_file", "folder_id")
 """Settings that need another connection; any other change of recognition needs only another stream."""
@@ -68,15 +64,19 @@ class Engine:
         self.error: CaptionsError | None = None
         self._on_event = on_event
         self._environment = environment
-        self._folder = folder or data_folder() / "sessions"
         self._real_time = real_time
         self._give_up_after = give_up_after
         self._recognizer: Recognizer | None = None
         self._session: Session | None = None
-        self._pipeline = _Pipeline(self._folder, settings, self._tell)
+        self._keeper = Keeper(folder or data_folder() / "sessions", dataclasses.asdict(settings), self._tell)
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
+
+    @property
+    def journal(self) -> Path | None:
+        """The file in which the session is kept, once there is one."""
+        return self._keeper.path
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class Engine:
         """Listen until `stop`. Raises CaptionsError when no recogniser can be had, and what was not foreseen."""
         self._recognizer = make_recognizer(self.settings, self._environment)
         self._session = Session(self._listening(self._recognizer), self._event, give_up_after=self._give_up_after)
-        keeping = asyncio.create_task(self._pipeline.run())
+        keeping = asyncio.create_task(self._keeper.run())
         starting = asyncio.create_task(self._start(self._session, self._recognizer))
         running = asyncio.create_task(self._session.run())
         stopped = asyncio.create_task(self._stopped.wait())
@@ -182,7 +182,7 @@ class Engine:
             task.cancel()
         if self._session is not None:
             await self._session.stop(drain)
-        await self._pipeline.finish()
+        await self._keeper.finish()
         if self._recognizer is not None:
             await self._recognizer.aclose()
         self._stopped.set()
@@ -234,7 +234,7 @@ class Engine:
         finally:
             await recognizer.aclose()
 
-    def _background(self, coroutine: "asyncio._CoroutineLike[None]") -> None:
+    def _background(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -243,77 +243,9 @@ class Engine:
         if isinstance(event, Level | Progress):
             self._on_event(event)
         else:
-            self._pipeline.put(event)
+            self._keeper.put(event)
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, SessionState) and self._session is not None:
             self.error = self._session.error
         self._on_event(event)
-
-
-class _Pipeline:
-    """Keeps what lasts in the journal and then tells it, all in order.
-
-    What waits is bounded by what is said while the disk does not answer; of several partials in a row only the last
-    is kept.
-    """
-
-    def __init__(self, folder: Path, settings: Settings, tell: OnEvent) -> None:
-        self._folder = folder
-        self._settings = settings
-        self._tell = tell
-        self._waiting: deque[Partial | SessionState | Event] = deque()
-        self._filled = asyncio.Event()
-        self._finished = asyncio.Event()
-        self._ending = False
-        self._journal: Journal | None = None
-        self._failed = False
-
-    def put(self, event: Event) -> None:
-        if isinstance(event, Partial) and self._waiting and isinstance(self._waiting[-1], Partial):
-            self._waiting.pop()
-        self._waiting.append(event)
-        self._filled.set()
-
-    async def finish(self) -> None:
-        """Write and tell what waits, and close the journal."""
-        self._ending = True
-        self._filled.set()
-        await self._finished.wait()
-
-    async def run(self) -> None:
-        try:
-            await self._keep(lambda: setattr(self, "_journal", Journal(self._folder, dataclasses.asdict(self._settings))))
-            synced = time.monotonic()
-            while not (self._ending and not self._waiting):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._filled.wait(), SYNC_SECONDS)
-                self._filled.clear()
-                events, self._waiting = self._waiting, deque()
-                entries = [event for event in events if not isinstance(event, Partial | SessionState)]
-                journal = self._journal
-                if journal is not None and (entries or journal.behind):
-                    await self._keep(lambda: journal.write(*entries))
-                for event in events:
-                    self._tell(event)
-                if journal is not None and time.monotonic() - synced >= SYNC_SECONDS:
-                    await self._keep(journal.sync)
-                    synced = time.monotonic()
-            if self._journal is not None:
-                await self._keep(self._journal.close)
-        finally:
-            self._finished.set()
-
-    async def _keep(self, work: Callable[[], None]) -> None:
-        """Do file work off the loop; a failure, and its end, are told once."""
-        try:
-            await asyncio.to_thread(work)
-        except StorageError as error:
-            if not self._failed:
-                self._failed = True
-                self._tell(Notice(0.0, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
-        else:
-            if self._failed and self._journal is not None and not self._journal.behind:
-                self._failed = False
-                message = "The journal is written again; nothing is missing from it."
-                self._tell(Notice(0.0, datetime.now(UTC), Severity.INFORMATION, message))

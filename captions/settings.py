@@ -232,6 +232,11 @@ def data_folder() -> Path:
     return platformdirs.user_data_path("captions")
 
 
+def log_folder() -> Path:
+    """Where what the program says of itself is kept: noise of native libraries, tracebacks."""
+    return platformdirs.user_log_path("captions")
+
+
 def nearest(wrong: str, valid: Iterable[object]) -> str:
     """Return a hint that names what `wrong` was probably meant to be, or all that is valid."""
     names = [str(name) for name in valid]

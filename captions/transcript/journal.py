@@ -1,9 +1,8 @@
 """A session on disk: append-only JSON lines, written before a caption is shown.
 
-One file a session, one record a line; every record has a `type`. The first is `session` (format version, the
-program's version, when it began, the settings, which never hold a secret), the last of a session that ended well is
-`end`. Between them stand the entries of the transcript under the names in `RECORD_TYPES`. Times are seconds on the
-session's clock; `wall` is UTC in ISO 8601.
+One file a session, one record a line (`records`). The first has the type `session` (format version, the program's
+version, when it began, the settings, which never hold a secret), the last of a session that ended well `end`. Between
+them stand the entries of the transcript.
 
 The file is private to the user (mode 0600 in a folder of mode 0700). Each record is one write of a whole line: a
 process that is killed loses none of them. `sync` makes them survive a loss of power as well.
@@ -11,29 +10,17 @@ process that is killed loses none of them. `sync` makes them survive a loss of p
 
 import contextlib
 import errno
-import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from captions import __version__
 from captions.errors import StorageError
-from captions.events import Entry, Final, Gap, InputChanged, Notice, Paused, Resumed, Severity, Word
+from captions.events import Entry
+from captions.transcript import records
 
 FORMAT_VERSION = 1
-
-RECORD_TYPES: Mapping[str, type[Entry]] = {
-    "final": Final,
-    "gap": Gap,
-    "input": InputChanged,
-    "paused": Paused,
-    "resumed": Resumed,
-    "notice": Notice,
-}
-_TYPE_NAMES = {kind: name for name, kind in RECORD_TYPES.items()}
 
 
 class Journal:
@@ -52,10 +39,8 @@ class Journal:
             ) from None
         self._size = 0
         self._unsynced = False
-        self._unwritten: list[bytes] = []
-        # A disk that is full from the start is told with the first entry, and the record is tried again then.
-        with contextlib.suppress(StorageError):
-            self._append(
+        self._unwritten = [
+            records.line(
                 {
                     "type": "session",
                     "version": FORMAT_VERSION,
@@ -64,6 +49,10 @@ class Journal:
                     "settings": dict(settings),
                 }
             )
+        ]
+        # A disk that is full from the start is told with the first entry, and this record is tried again then.
+        with contextlib.suppress(StorageError):
+            self._flush()
 
     @property
     def behind(self) -> int:
@@ -72,10 +61,7 @@ class Journal:
 
     def write(self, *entries: Entry) -> None:
         """Append entries. Raises StorageError when the disk takes none; they are kept and tried again."""
-        for entry in entries:
-            record: dict[str, Any] = {"type": _TYPE_NAMES[type(entry)], **asdict(entry)}
-            record["wall"] = entry.wall.isoformat()
-            self._unwritten.append(_line(record))
+        self._unwritten += [records.line(records.record(entry)) for entry in entries]
         self._flush()
 
     def sync(self) -> None:
@@ -92,15 +78,12 @@ class Journal:
         if self._descriptor < 0:
             return
         try:
-            self._append({"type": "end", "ended": datetime.now(UTC).isoformat()})
+            self._unwritten.append(records.line({"type": "end", "ended": datetime.now(UTC).isoformat()}))
+            self._flush()
             self.sync()
         finally:
             os.close(self._descriptor)
             self._descriptor = -1
-
-    def _append(self, record: Mapping[str, object]) -> None:
-        self._unwritten.append(_line(record))
-        self._flush()
 
     def _flush(self) -> None:
         while self._unwritten:
@@ -120,18 +103,18 @@ class Journal:
     def _storage_error(self, error: OSError) -> StorageError:
         return StorageError(
             f"The journal {self.path} cannot be written: {error.strerror or error}.",
-            f"Captions go on; {self.behind} records wait in memory until there is room.",
+            "Captions go on; what is not written yet waits in memory until it can be.",
         )
 
 
 def read_journal(path: Path) -> Iterator[Entry]:
-    """Yield the entries of a journal in order. A last line that was cut off is left out. Raises StorageError."""
+    """Yield the entries of a journal in order. A line that was cut off is left out. Raises StorageError."""
     try:
         with path.open("rb") as file:
             for line in file:
-                record = _parse(line)
-                if record is not None and record.get("type") in RECORD_TYPES:
-                    yield _entry(record)
+                fields = records.parse_line(line)
+                if fields is not None and fields.get("type") in records.ENTRY_TYPES:
+                    yield records.entry(fields)
     except OSError as error:
         raise StorageError(f"The journal {path} cannot be read: {error.strerror or error}.") from None
 
@@ -146,29 +129,3 @@ def _create(folder: Path, started: datetime) -> tuple[Path, int]:
             return path, os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             number += 1
-
-
-def _line(record: Mapping[str, object]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
-
-
-def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return the record of a whole line, or None for a line that a crash cut off."""
-    if not line.endswith(b"\n"):
-        return None
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) else None
-
-
-def _entry(record: dict[str, Any]) -> Entry:
-    values = dict(record)
-    kind = RECORD_TYPES[values.pop("type")]
-    values["wall"] = datetime.fromisoformat(values["wall"])
-    if kind is Final:
-        values["words"] = tuple(Word(**word) for word in values["words"])
-    if kind is Notice:
-        values["severity"] = Severity(values["severity"])
-    return kind(**values)

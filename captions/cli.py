@@ -1,0 +1,237 @@
+"""The commands and their flags. Nothing heavy is imported before the command is known."""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from captions import __version__
+from captions.errors import CaptionsError, ExitCode, SettingError
+from captions.settings import ROWS, Group, Loaded, load, log_folder, nearest, settings_file
+
+DESCRIPTION = "Live captions in a terminal, from a microphone or a file, through a streaming speech recogniser."
+EPILOG = """\
+Without a command, `live` is meant: `captions` and `captions talk.mp3` open the dashboard.
+
+SOURCE is microphone, microphone:PART of a device's name, sample, or the path of an audio or video file.
+Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a user account) or from
+--credentials-file, never from a flag. Without any, speech is recognised on this machine.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells an unknown flag together with the nearest one that exists."""
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+        """As in argparse."""
+        namespace, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            command = getattr(namespace, "parser", self)
+            flags = [flag for action in command._actions for flag in action.option_strings]
+            hint = nearest(unknown[0].partition("=")[0], flags) if unknown[0].startswith("-") else ""
+            command.error(f"there is no {unknown[0]}. {hint}".rstrip())
+        return namespace
+
+    def error(self, message: str) -> NoReturn:
+        """One sentence, without the usage text."""
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = Parser(
+        prog="captions",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"captions {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str, *, settings: bool = True) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        made.set_defaults(parser=made)
+        if settings:
+            _add_settings(made)
+        return made
+
+    live = command("live", "Open the dashboard (what `captions` does by itself).")
+    live.add_argument("source", nargs="?", metavar="SOURCE", help="where sound comes from at the start")
+
+    transcribe = command("transcribe", "Print captions to standard output, without a dashboard.")
+    transcribe.add_argument("source", metavar="SOURCE", help="a file, sample, microphone or microphone:PART")
+    transcribe.add_argument(
+        "--format", choices=("text", "ndjson"), default="text", help="text: finals as lines; ndjson: every event"
+    )
+    transcribe.add_argument("--partials", action="store_true", help="print text that may still change, too")
+    transcribe.add_argument(
+        "--speed",
+        choices=("real", "max"),
+        default="real",
+        help="max plays a file as fast as the recogniser takes it (the cloud service is made for real pace)",
+    )
+
+    serve = command("serve", "Serve the recogniser on this machine to any SpeechKit v2 client.", settings=False)
+    from captions.server.command import add_arguments
+
+    add_arguments(serve)
+
+    devices = command("devices", "List the microphones and the sample rates they take.", settings=False)
+    devices.add_argument("--json", action="store_true", help="as JSON")
+
+    command("settings", "Show every setting, its value and what set it, as a settings file.")
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", metavar="FILE", type=Path, help=f"settings file instead of {settings_file()}")
+    for group in Group:
+        section = parser.add_argument_group(group.value)
+        for row in ROWS.values():
+            if row.group is not group:
+                continue
+            text = f"{row.help} [{row.default if row.default != '' else 'none'}]".replace("%", "%%")
+            if row.kind is bool:
+                section.add_argument(
+                    row.flag, dest=f"setting_{row.name}", action=argparse.BooleanOptionalAction, help=text
+                )
+            else:
+                metavar = "|".join(map(str, row.choices)) if row.choices else row.name.upper()
+                section.add_argument(row.flag, dest=f"setting_{row.name}", metavar=metavar, help=text)
+
+
+def _load(arguments: argparse.Namespace) -> Loaded:
+    flags: dict[str, object] = {
+        name: getattr(arguments, f"setting_{name}")
+        for name in ROWS
+        if getattr(arguments, f"setting_{name}") is not None
+    }
+    if getattr(arguments, "source", None):
+        if "input" in flags:
+            raise SettingError("The input is given twice: as SOURCE and with --input.", "Leave one of them out.")
+        flags["input"] = arguments.source
+    return load(flags, file=arguments.settings)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit code. Errors are told in a sentence, never as a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    parser = build_parser()
+    known = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction)).choices
+    if not words or (words[0] not in known and words[0] not in ("-h", "--help", "--version")):
+        words.insert(0, "live")
+    arguments = parser.parse_args(words)
+    try:
+        return COMMANDS[arguments.command](arguments)
+    except CaptionsError as error:
+        print(f"captions: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except Exception as error:
+        print(f"captions: {unforeseen(error)}", file=sys.stderr)
+        return ExitCode.INTERNAL
+
+
+def unforeseen(error: BaseException) -> str:
+    """Keep the traceback of a mistake of ours in a file, and return a sentence that says where."""
+    path = log_folder() / "crash.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return f"Something went wrong that should not have: {type(error).__name__}: {error}"
+    return f"Something went wrong that should not have ({type(error).__name__}). The details are in {path}."
+
+
+def _live(arguments: argparse.Namespace) -> int:
+    settings = _load(arguments).settings
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SettingError(
+            "The dashboard needs a terminal for its input and output.", "Use `captions transcribe SOURCE` in a pipe."
+        )
+    from captions.dashboard.app import run_dashboard
+
+    async def make_engine(on_event):  # type: ignore[no-untyped-def]
+        import asyncio
+        import importlib
+
+        # What the engine needs takes longer to import than a frame may take; the screen is alive meanwhile.
+        engine = await asyncio.to_thread(importlib.import_module, "captions.engine")
+        return engine.Engine(settings, on_event)
+
+    async def list_devices():  # type: ignore[no-untyped-def]
+        from captions.audio.devices import list_devices as fresh
+
+        return await fresh()
+
+    return run_dashboard(settings, make_engine, list_devices)
+
+
+def _transcribe(arguments: argparse.Namespace) -> int:
+    settings = _load(arguments).settings
+    from captions.headless import transcribe
+
+    return transcribe(
+        settings,
+        ndjson=arguments.format == "ndjson",
+        partials=arguments.partials,
+        real_time=arguments.speed == "real",
+    )
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from captions.server.command import run
+
+    return run(arguments)
+
+
+def _devices(arguments: argparse.Namespace) -> int:
+    import asyncio
+    import dataclasses
+    import json
+
+    from captions.audio.devices import list_devices
+
+    devices = asyncio.run(list_devices())
+    if arguments.json:
+        print(json.dumps([dataclasses.asdict(device) for device in devices], ensure_ascii=False, indent=2))
+        return ExitCode.OK
+    for device in devices:
+        rates = ", ".join(f"{rate}" for rate in device.rates) or "none directly; it is resampled"
+        print(f"{'*' if device.default else ' '} {device.name}  ({device.host_api}; {rates} Hz)")
+    if not devices:
+        print("There is no microphone. `captions sample` shows how captions look.", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _settings(arguments: argparse.Namespace) -> int:
+    loaded = _load(arguments)
+    print(f"# The settings file is {arguments.settings or settings_file()}")
+    for group in Group:
+        print(f"\n# {group.value}")
+        for row in ROWS.values():
+            if row.group is group:
+                value = getattr(loaded.settings, row.name)
+                choices = f" One of: {', '.join(map(str, row.choices))}." if row.choices else ""
+                print(f"\n# {row.help}{choices}\n# From: {loaded.origin[row.name]}\n{row.name} = {_toml(value)}")
+    return ExitCode.OK
+
+
+def _toml(value: object) -> str:
+    """A boolean, number or text as TOML writes it; JSON's strings are TOML's basic strings."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "live": _live,
+    "transcribe": _transcribe,
+    "serve": _serve,
+    "devices": _devices,
+    "settings": _settings,
+}
