@@ -64,6 +64,7 @@ class Setting:
 
     def parse(self, value: object, where: str) -> Any:
         """Return `value` as this setting's type; a text is converted. Raises SettingError, naming `where` it stood."""
+        result: Any
         if self.kind is bool:
             result = self._boolean(value, where)
         elif self.kind is int:
@@ -239,11 +240,12 @@ def log_folder() -> Path:
 
 def nearest(wrong: str, valid: Iterable[object]) -> str:
     """Return a hint that names what `wrong` was probably meant to be, or all that is valid."""
-    names = [str(name) for name in valid]
-    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5)
+    names = {str(name).lower(): str(name) for name in valid}
+    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5) if not wrong.isdecimal() else []
     if close:
-        return f"Did you mean {close[0]}?"
-    return f"It takes {', '.join(names[:-1])} or {names[-1]}."
+        return f"Did you mean {names[close[0]]}?"
+    *most, last = names.values()
+    return f"It takes {', '.join(most)} or {last}."
 
 
 def load(flags: Mapping[str, object], environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Loaded:
@@ -263,8 +265,8 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] = os.enviro
         for variable in filter(None, (row.service_variable, row.variable)):
             if environment.get(variable):
                 values[row.name], origin[row.name] = row.parse(environment[variable], variable), variable
+    known = [row.variable for row in ROWS.values()]
     for variable in environment:
-        known = {row.variable for row in ROWS.values()}
         if variable.startswith("CAPTIONS_") and variable not in known:
             raise SettingError(f"There is no setting for the variable {variable}.", nearest(variable, known))
     for name, value in flags.items():

@@ -1,0 +1,23 @@
+"""What holds for every test: folders and an environment of its own, never the user's."""
+
+from pathlib import Path
+
+import pytest
+
+from captions.settings import ROWS
+
+
+@pytest.fixture(autouse=True)
+def own_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep settings, journals and logs in a folder of the test's, and credentials out of it."""
+    home = tmp_path_factory.mktemp("home")
+    for variable, folder in {
+        "XDG_CONFIG_HOME": "config",
+        "XDG_DATA_HOME": "data",
+        "XDG_STATE_HOME": "state",
+        "XDG_CACHE_HOME": "cache",
+    }.items():
+        monkeypatch.setenv(variable, str(home / folder))
+    for variable in ("IAM_TOKEN", "API_KEY", "FOLDER_ID", *(row.variable for row in ROWS.values())):
+        monkeypatch.delenv(variable, raising=False)
+    return home
