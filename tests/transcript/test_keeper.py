@@ -1,13 +1,13 @@
 """What lasts is written before it is told; a disk that fails is told and holds up nobody."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from captions.events import Event, Final, Notice, Partial, Phase, SessionState
-from captions.transcript import journal as journal_module
 from captions.transcript.journal import read_journal
 from captions.transcript.keeper import Keeper
 
@@ -37,7 +37,13 @@ async def test_events_are_told_in_order_and_of_partials_in_a_row_only_the_last(t
     told: list[Event] = []
     keeper = Keeper(tmp_path, {}, told.append)
     state = SessionState(Phase.LISTENING, "nobody", "", 0.0)
-    events = [Partial("main", 0, 1, "a"), Partial("main", 0, 1, "a b"), final("a b"), state, Partial("main", 1, 2, "c")]
+    events: list[Event] = [
+        Partial("main", 0, 1, "a"),
+        Partial("main", 0, 1, "a b"),
+        final("a b"),
+        state,
+        Partial("main", 1, 2, "c"),
+    ]
     for event in events:
         keeper.put(event)
     working = asyncio.create_task(keeper.run())
@@ -54,12 +60,12 @@ async def test_a_disk_that_fails_is_told_once_and_captions_go_on(
     working = asyncio.create_task(keeper.run())
     keeper.put(final("before"))
     assert isinstance(await told.get(), Final)
-    real_write = journal_module.os.write
+    real_write = os.write
 
     def full(descriptor: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(journal_module.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     for text in ("one", "two"):
         keeper.put(final(text))
         event = await told.get()
@@ -69,7 +75,7 @@ async def test_a_disk_that_fails_is_told_once_and_captions_go_on(
             event = await told.get()
         assert isinstance(event, Final)
         assert event.text == text
-    monkeypatch.setattr(journal_module.os, "write", real_write)
+    monkeypatch.setattr(os, "write", real_write)
     keeper.put(final("three"))
     recovered = await told.get()
     assert isinstance(recovered, Notice)
