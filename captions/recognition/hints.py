@@ -1,0 +1,89 @@
+"""What a stream's error means in practice, and what to do about it.
+
+Codes are gRPC's names. The service's own texts are known from its documentation and from reports of its users; those
+of the transport were taken from gRPC itself, which gives UNAVAILABLE for everything that keeps it from connecting.
+"""
+
+from dataclasses import dataclass
+
+from captions.recognition.endpoint import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a hint depends on, beside the error itself."""
+
+    endpoint: Endpoint
+    tls: bool
+    own_authority: bool
+    """Whether the endpoint's certificate is checked against a file of the user's."""
+    with_credentials: bool
+
+
+def hint(code: str, details: str, at: Circumstances) -> str:
+    """Return what to do about an error, in a sentence or two; empty where nothing certain can be said."""
+    text = details.lower()
+    return _of_the_link(code, text, at) or _of_the_service(code, text, at)
+
+
+def _of_the_link(code: str, text: str, at: Circumstances) -> str:
+    host = str(at.endpoint)
+    if "status: 4" in text or code == "UNIMPLEMENTED":
+        return f"Something answers at {host}, but it is no SpeechKit v2 recogniser: check the endpoint, and any proxy."
+    if code != "UNAVAILABLE":
+        return ""
+    if at.endpoint.is_socket_file:
+        return "Nobody listens there, or who did has ended."
+    if "hostname verification" in text:
+        return f"The certificate is for another name than {at.endpoint.host}: use the name that it was issued for."
+    if "certificate_verify_failed" in text:
+        if at.own_authority:
+            return "The certificate was not issued by the authority in ca_file, or has run out."
+        return f"The certificate of {host} is not trusted: name its authority's PEM file with the setting ca_file."
+    if "wrong_version_number" in text:
+        return f"{host} does not speak TLS: check the port, or turn off the setting tls."
+    if "security handshaker" in text:
+        return "Check that the file in ca_file holds the certificates of an authority."
+    if "resolving" in text or "dns" in text or "name not found" in text:
+        return f"The name {at.endpoint.host} was not found: check the endpoint's spelling and the network."
+    if "refused" in text:
+        return f"Nobody listens at {host}: check host and port, and that the recogniser runs."
+    if "unreachable" in text or "no route" in text or "cannot reach" in text:
+        return "Check the network, any firewall or proxy, and the endpoint."
+    if "http/2" in text:
+        return f"{host} does not speak gRPC: check the port."
+    if "last error" in text and not at.tls:
+        return f"{host} closed the connection: if it speaks TLS, turn on the setting tls."
+    return "The connection broke: check the network."
+
+
+def _of_the_service(code: str, text: str, at: Circumstances) -> str:
+    if "specify folder id" in text:
+        return "A user account needs its folder's id: set FOLDER_ID."
+    if "does not match with service account folder" in text:
+        return "A service account works in its own folder: leave FOLDER_ID unset."
+    match code:
+        case "UNAUTHENTICATED" if not at.with_credentials:
+            return "Set API_KEY or IAM_TOKEN in the environment, or name a file with the setting credentials_file."
+        case "UNAUTHENTICATED":
+            return (
+                "The token or key was not accepted. An IAM token lasts 12 hours at most (a new one: yc iam "
+                "create-token); otherwise check that its account has the role ai.speechkit-stt.user on the folder."
+            )
+        case "PERMISSION_DENIED":
+            return "Give the account the role ai.speechkit-stt.user on the folder."
+        case "INVALID_ARGUMENT" if "10mb" in text:
+            return "One stream takes 10 MB of audio; another can go on."
+        case "INVALID_ARGUMENT":
+            return "Check language, model, sample rate and encoding: the service does not take this combination."
+        case "OUT_OF_RANGE":
+            return "One stream lasts 5 minutes at most; another can go on."
+        # The service's documentation prints RESOURCE_EXHAUSTED as 9, which is gRPC's FAILED_PRECONDITION.
+        case "RESOURCE_EXHAUSTED" | "FAILED_PRECONDITION":
+            return "A quota is used up: wait a little, or ask for a higher one."
+        case "INTERNAL":
+            return "A fault of the service: another attempt may succeed. Check sample rate and encoding if it stays."
+        case "DEADLINE_EXCEEDED":
+            return "The recogniser or the network is too slow: another attempt may succeed."
+        case _:
+            return ""

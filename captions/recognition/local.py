@@ -1,0 +1,237 @@
+"""The recogniser on this machine: a process of ours that dies with us, heard over a private socket."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import platform
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import captions
+from captions.errors import RecognizerMissing
+from captions.plain_text import plain
+from captions.recognition.credentials import Credentials, Kind
+from captions.recognition.recognizer import RecognitionOptions
+from captions.recognition.speechkit_v2 import SpeechKitV2, SpeechKitV2Stream
+
+START_SECONDS = 30.0
+"""How long the process may take to load its model."""
+END_SECONDS = 3.0
+"""How long it may take to end when it is told to, before it is made to."""
+LONGEST_SOCKET_PATH = 100
+"""Bytes that every system allows a socket's path to have (Linux 107, macOS 103)."""
+STDERR_KEPT = 8_192
+"""Bytes of what the process says on its standard error that are kept; older ones are dropped."""
+TOKEN_VARIABLE = "CAPTIONS_SERVE_TOKEN"
+"""Environment variable in which `captions serve` finds the token to ask for."""
+
+_READY = re.compile(r"listening on (?P<address>\S+), languages (?P<languages>[\w,-]+)")
+
+
+class LocalRecognizer:
+    """Starts `captions serve` when it is first needed, and again when it has died.
+
+    The process reads a pipe that ends when this process does, however it does, and then ends too. It is in a session
+    of its own, so that Ctrl-C at the terminal reaches it only through us. `command` is what it is started with, for
+    tests. Belongs to one event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        command: Sequence[str] | None = None,
+        start_seconds: float = START_SECONDS,
+        end_seconds: float = END_SECONDS,
+    ) -> None:
+        self.name = "local recogniser"
+        self.languages: tuple[str, ...] = ()
+        self._command = command
+        self._start_seconds = start_seconds
+        self._end_seconds = end_seconds
+        self._starting = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._folder: Path | None = None
+        self._said = b""
+        self._listening_to_it: set[asyncio.Task[None]] = set()
+        self._client: SpeechKitV2 | None = None
+
+    async def prepare(self) -> None:
+        """Have the process running and its model loaded; it is worth calling early. Raises RecognizerMissing."""
+        await self._running()
+
+    async def open(self, options: RecognitionOptions) -> SpeechKitV2Stream:
+        """Begin a stream. Raises StreamError or RecognizerMissing."""
+        client = await self._running()
+        return await client.open(options)
+
+    async def aclose(self) -> None:
+        """End the process: its input is closed, then it is terminated, then killed. Idempotent."""
+        async with self._starting:
+            await self._end()
+
+    async def _running(self) -> SpeechKitV2:
+        async with self._starting:
+            if self._client is not None and self._process is not None and self._process.returncode is None:
+                return self._client
+            await self._end()
+            if self._command is None and (missing := missing_engine()) is not None:
+                raise missing
+            try:
+                self._client = await self._start()
+            except BaseException:
+                await self._end()
+                raise
+            return self._client
+
+    async def _start(self) -> SpeechKitV2:
+        self._folder = await asyncio.to_thread(lambda: Path(tempfile.mkdtemp(prefix="captions-")))
+        listen = f"unix:{self._folder / 'socket'}"
+        credentials = None
+        environment = _environment()
+        if sys.platform == "win32" or len(os.fsencode(listen)) > LONGEST_SOCKET_PATH:
+            listen = "127.0.0.1:0"
+            credentials = Credentials(Kind.API_KEY, secrets.token_urlsafe(32))
+            environment[TOKEN_VARIABLE] = credentials.secret
+        command = self._command or (sys.executable, "-m", "captions", "serve")
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command,
+                "--listen",
+                listen,
+                "--until-stdin-closes",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                # Where this very package is found first, whatever lies in the folder that the user is in.
+                cwd=Path(captions.__file__).parents[1],
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+            )
+        except OSError as error:
+            raise RecognizerMissing(
+                f"The recogniser on this machine cannot be started: {plain(error.strerror or str(error))}."
+            ) from None
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._said = b""
+        errors = self._listen(self._keep_errors(self._process.stderr))
+        try:
+            ready = await asyncio.wait_for(_ready_line(self._process.stdout), self._start_seconds)
+        except TimeoutError:
+            raise RecognizerMissing(
+                f"The recogniser on this machine was not ready within {self._start_seconds:g} s.",
+                "Try again, or use one elsewhere with --recognizer speechkit-v2 or --endpoint.",
+            ) from None
+        if ready is None:
+            await asyncio.wait({errors}, timeout=self._end_seconds)
+            raise RecognizerMissing(f"The recogniser on this machine ended while it was starting: {self._last_words()}")
+        self._listen(_discard(self._process.stdout))
+        self.languages = tuple(ready["languages"].split(","))
+        return SpeechKitV2(ready["address"], tls=False, credentials=credentials, name=self.name)
+
+    async def _end(self) -> None:
+        client, self._client = self._client, None
+        process, self._process = self._process, None
+        folder, self._folder = self._folder, None
+        try:
+            if client is not None:
+                await client.aclose()
+            if process is not None:
+                await self._end_process(process)
+        finally:
+            if process is not None and process.returncode is None:
+                process.kill()
+            for task in self._listening_to_it:
+                task.cancel()
+            if folder is not None:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _end_process(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdin is not None
+        process.stdin.close()
+        for harder in (process.terminate, process.kill):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), self._end_seconds)
+                return
+            with contextlib.suppress(ProcessLookupError):
+                harder()
+        await process.wait()
+
+    def _listen(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine)
+        self._listening_to_it.add(task)
+        task.add_done_callback(self._listening_to_it.discard)
+        return task
+
+    async def _keep_errors(self, stderr: asyncio.StreamReader) -> None:
+        while said := await stderr.read(STDERR_KEPT):
+            self._said = (self._said + said)[-STDERR_KEPT:]
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._said.decode(errors="replace").splitlines() if line.strip()]
+        return plain(lines[-1]).strip() if lines else "it did not say why."
+
+
+async def _ready_line(stdout: asyncio.StreamReader) -> re.Match[str] | None:
+    """Return the line that says where it listens, None when the process ends without it."""
+    with contextlib.suppress(ValueError):  # a line of more than 64 KiB is not ours
+        while line := await stdout.readline():
+            if match := _READY.fullmatch(line.decode(errors="replace").strip()):
+                return match
+    return None
+
+
+async def _discard(stdout: asyncio.StreamReader) -> None:
+    while await stdout.read(4096):
+        pass
+
+
+def _environment() -> dict[str, str]:
+    """Return our environment without what concerns only us: secrets, and the settings of the dashboard."""
+    ours = {"IAM_TOKEN", "API_KEY", "FOLDER_ID"}
+    return {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("CAPTIONS_")}
+
+
+def missing_engine() -> RecognizerMissing | None:
+    """Return what to say when the engine of the recogniser on this machine is not installed, None when it is."""
+    if importlib.util.find_spec("moonshine_voice") is not None:
+        return None
+    elsewhere = "use a recogniser elsewhere: --recognizer speechkit-v2 with API_KEY or IAM_TOKEN set, or --endpoint"
+    if _has_wheels():
+        return RecognizerMissing(
+            "The recogniser on this machine is not installed.",
+            f"Install it with: pip install 'captions[local]'. Or {elsewhere}.",
+        )
+    return RecognizerMissing(
+        f"The recogniser on this machine does not run on this system ({platform.platform(terse=True)}, "
+        f"{platform.machine()}): it needs Linux with glibc 2.34 or later, macOS 15 on arm64, or Windows on x86-64.",
+        f"Instead, {elsewhere}.",
+    )
+
+
+def _has_wheels() -> bool:
+    """Whether moonshine-voice is published for this system."""
+    machine = platform.machine().lower()
+    match platform.system():
+        case "Linux":
+            library, version = platform.libc_ver()
+            return machine in {"x86_64", "aarch64"} and library == "glibc" and _version(version) >= (2, 34)
+        case "Darwin":
+            return machine == "arm64" and _version(platform.mac_ver()[0]) >= (15,)
+        case "Windows":
+            return machine == "amd64"
+        case _:
+            return False
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))

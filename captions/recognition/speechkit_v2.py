@@ -1,0 +1,297 @@
+"""SpeechKit's streaming API v2 over gRPC, and every server that speaks it."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import grpc.aio
+from google.protobuf.duration_pb2 import Duration
+
+from captions.audio.block import Samples
+from captions.errors import CredentialsError, StreamError
+from captions.events import Word
+from captions.plain_text import plain
+from captions.proto import stt_service_v2_pb2 as pb
+from captions.recognition.connection import KEEPALIVE_MS, Connection, read_authorities
+from captions.recognition.credentials import Credentials
+from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
+from captions.recognition.recognizer import Encoding, Hypothesis, RecognitionOptions
+from captions.settings import LANGUAGES
+
+if TYPE_CHECKING:
+    from captions.recognition.ogg_opus import OggOpusEncoder
+
+    Call = grpc.aio.StreamStreamCall[Any, pb.StreamingRecognitionResponse]
+
+METHOD = "/yandex.cloud.ai.stt.v2.SttService/StreamingRecognize"
+CONNECT_SECONDS = 10.0
+"""How long a connection, TLS included, may take."""
+SEND_SECONDS = 10.0
+"""How long one block may wait to be taken by the connection of a server that does not read."""
+HYPOTHESES_KEPT = 1_000
+"""How many hypotheses wait to be taken. When they are as many, no more is read from the service until some are taken;
+HTTP/2's flow control makes the service wait, and nothing is lost."""
+
+
+class SpeechKitV2:
+    """A recogniser at an address: HOST:PORT, or unix:PATH, which is never encrypted.
+
+    The certificate is checked against the usual authorities, or those in the PEM file `ca_file`. Without `tls`,
+    credentials are sent to this machine only. Raises SettingError for an endpoint that is none. Belongs to one event
+    loop.
+    """
+
+    def __init__(
+        self,
+        endpoint: str = SPEECHKIT,
+        *,
+        tls: bool = True,
+        ca_file: str = "",
+        credentials: Credentials | None = None,
+        name: str = "SpeechKit",
+        connect_seconds: float = CONNECT_SECONDS,
+        send_seconds: float = SEND_SECONDS,
+    ) -> None:
+        self.name = name
+        self.languages: tuple[str, ...] = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
+        self._endpoint = parse_endpoint(endpoint)
+        self._tls = tls and not self._endpoint.is_socket_file
+        self._ca_file = ca_file if self._tls else ""
+        self._credentials = credentials
+        self._connect_seconds = connect_seconds
+        self._send_seconds = send_seconds
+        self._connection: Connection | None = None
+        self._connecting = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """See that credentials may be sent to the endpoint. Connects to nothing: the first stream does."""
+        if self._credentials is not None and not self._tls and not self._endpoint.is_this_machine:
+            raise CredentialsError(
+                f"The credentials were not sent, because the connection to {self._endpoint} would not be encrypted.",
+                "Turn on the setting tls, or unset API_KEY and IAM_TOKEN.",
+            )
+
+    async def open(self, options: RecognitionOptions) -> "SpeechKitV2Stream":
+        """Begin a stream: connect where there is no connection, and send the settings.
+
+        What the service says to them comes with the hypotheses. Raises StreamError, or CredentialsError where
+        credentials must not go, or where `ca_file` cannot be used.
+        """
+        await self.prepare()
+        encoder = None
+        if options.audio_encoding is Encoding.OGG_OPUS:
+            encoder = await asyncio.to_thread(_encoder, options.sample_rate_hertz)
+        connection = await self._connected()
+        client_request_id = str(uuid.uuid4())
+        start = connection.channel.stream_stream(
+            METHOD,
+            request_serializer=pb.StreamingRecognitionRequest.SerializeToString,
+            response_deserializer=pb.StreamingRecognitionResponse.FromString,
+        )
+        call: Call = start(metadata=self._metadata(client_request_id))
+        stream = SpeechKitV2Stream(call, connection, client_request_id, encoder, self._send_seconds)
+        try:
+            await stream.write_settings(self._settings(options), self._connect_seconds)
+        except BaseException:
+            await stream.cancel()
+            raise
+        return stream
+
+    async def aclose(self) -> None:
+        """Close the connection; open streams end. Idempotent."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.channel.close()
+
+    async def _connected(self) -> Connection:
+        async with self._connecting:
+            previous = self._connection
+            if previous is None or previous.failed:
+                self._connection = Connection(
+                    self._endpoint,
+                    authorities=await asyncio.to_thread(read_authorities, self._ca_file) if self._ca_file else None,
+                    tls=self._tls,
+                    credentials=self._credentials,
+                    connect_seconds=self._connect_seconds,
+                    keepalive_ms=previous.keepalive_ms if previous else KEEPALIVE_MS,
+                )
+            assert self._connection is not None
+            return self._connection
+
+    def _metadata(self, client_request_id: str) -> tuple[tuple[str, str], ...]:
+        metadata: tuple[tuple[str, str], ...] = (("x-client-request-id", client_request_id),)
+        if self._credentials is not None:
+            metadata += (("authorization", self._credentials.authorization),)
+        return metadata
+
+    def _settings(self, options: RecognitionOptions) -> pb.RecognitionConfig:
+        specification = pb.RecognitionSpec(
+            audio_encoding=options.audio_encoding,
+            language_code=options.language_code,
+            profanity_filter=options.profanity_filter,
+            model=options.model,
+            partial_results=options.partial_results,
+            single_utterance=options.single_utterance,
+            raw_results=options.raw_results,
+            literature_text=options.literature_text,
+        )
+        if options.audio_encoding is Encoding.LINEAR16_PCM:
+            specification.sample_rate_hertz = options.sample_rate_hertz
+        # A service account has a folder of its own, and must not be sent another: only what was given goes.
+        folder_id = options.folder_id or (self._credentials.folder_id if self._credentials else "")
+        return pb.RecognitionConfig(specification=specification, folder_id=folder_id)
+
+
+class SpeechKitV2Stream:
+    """One StreamingRecognize call. Made by `SpeechKitV2.open`."""
+
+    def __init__(
+        self,
+        call: "Call",
+        connection: Connection,
+        client_request_id: str,
+        encoder: "OggOpusEncoder | None",
+        send_seconds: float,
+    ) -> None:
+        self._call = call
+        self._connection = connection
+        self._client_request_id = client_request_id
+        self._encoder = encoder
+        self._send_seconds = send_seconds
+        self._heard: asyncio.Queue[Hypothesis | None] = asyncio.Queue(HYPOTHESES_KEPT)
+        self._error: StreamError | None = None
+        self._half_closed = False
+        self._cancelled = False
+        connection.take()
+        # Reading has a task of its own, because a read that is cancelled takes the whole call with it: so whoever
+        # waits for a hypothesis may stop waiting. A dead link ends it through keepalive, anything else `cancel`.
+        self._reading = asyncio.create_task(self._read())
+
+    async def write_settings(self, settings: pb.RecognitionConfig, connect_seconds: float) -> None:
+        """Send the first message, once; it waits for the connection. Raises StreamError."""
+        late = f"cannot reach {self._connection.endpoint} within {connect_seconds:g} s"
+        await self._write(pb.StreamingRecognitionRequest(config=settings), connect_seconds, "UNAVAILABLE", late)
+
+    async def send(self, samples: Samples) -> None:
+        """Send audio at the rate of the stream's options.
+
+        Raises StreamError once the stream has ended, also with OK, and when the server stops reading. A call of this
+        that is cancelled while it waits ends the stream.
+        """
+        if self._half_closed:
+            raise RuntimeError("no audio may follow the half-close")
+        if self._encoder is not None:
+            content = self._encoder.encode(samples)
+        else:
+            content = samples.astype("<i2", copy=False).tobytes()
+        await self._send(content)
+
+    async def half_close(self) -> None:
+        """Say that no more audio comes. Idempotent; what goes wrong comes with the hypotheses."""
+        if self._half_closed:
+            return
+        self._half_closed = True
+        with contextlib.suppress(StreamError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            if self._encoder is not None:
+                await self._send(self._encoder.finish())
+            await self._call.done_writing()
+
+    async def hypotheses(self) -> AsyncIterator[Hypothesis]:
+        """Yield what was heard, in order, until the service ends the stream, or `cancel`. Raises StreamError."""
+        while (hypothesis := await self._heard.get()) is not None:
+            yield hypothesis
+        if self._error is not None and not self._cancelled:
+            raise self._error
+
+    async def cancel(self) -> None:
+        """Drop the stream at once. Always called in the end: a call that is forgotten lives as long as its channel."""
+        if self._cancelled:
+            return
+        self._cancelled = True
+        self._call.cancel()
+        self._reading.cancel()
+        await asyncio.wait({self._reading})
+        await self._call.code()
+        while not self._heard.empty():
+            self._heard.get_nowait()
+        self._heard.put_nowait(None)
+        await self._connection.let_go()
+
+    async def _send(self, content: bytes) -> None:
+        if content:
+            request = pb.StreamingRecognitionRequest(audio_content=content)
+            late = f"{self._connection.endpoint} has not read for {self._send_seconds:g} s"
+            await self._write(request, self._send_seconds, "DEADLINE_EXCEEDED", late)
+
+    async def _write(self, request: pb.StreamingRecognitionRequest, seconds: float, code: str, late: str) -> None:
+        """Send a message; one that takes longer than `seconds` ends the stream with `code` and the text `late`."""
+        writing = asyncio.ensure_future(self._call.write(request))
+        try:
+            done, _ = await asyncio.wait({writing}, timeout=seconds)
+            if not done:
+                self._error = self._connection.verdict(code, late, self._client_request_id, {})
+        finally:
+            if not writing.done():
+                self._call.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        if writing.cancelled() or writing.exception() is not None:
+            # The exception of a write says only that the call has ended. Why, its status says.
+            error = await self._verdict()
+            raise error or StreamError("OK", "The recogniser has ended the stream.")
+
+    async def _read(self) -> None:
+        try:
+            while isinstance(response := await self._call.read(), pb.StreamingRecognitionResponse):
+                for hypothesis in _hypotheses(response):
+                    await self._heard.put(hypothesis)
+        except grpc.aio.AioRpcError:
+            pass  # the verdict is in the call's status
+        except asyncio.CancelledError:
+            if self._cancelled:
+                raise
+        await self._verdict()
+        await self._heard.put(None)
+
+    async def _verdict(self) -> StreamError | None:
+        """Return what ended the call, None for OK; waits for its end."""
+        code = await self._call.code()
+        if self._error is None and code is not grpc.StatusCode.OK:
+            metadata: dict[str, str] = {}
+            for part in (await self._call.initial_metadata(), await self._call.trailing_metadata()):
+                metadata.update((key, value) for key, value in part or () if isinstance(value, str))
+            details = await self._call.details() or ""
+            if self._error is None:
+                self._error = self._connection.verdict(code.name, details, self._client_request_id, metadata)
+        return self._error
+
+
+def _hypotheses(response: pb.StreamingRecognitionResponse) -> Iterator[Hypothesis]:
+    """Yield what a response says: each of its chunks, in order, by its likeliest alternative.
+
+    A chunk without alternatives that is neither final nor an end of utterance says nothing. A chunk that ends the
+    utterance without being marked final is final all the same: nothing can change it any more.
+    """
+    for chunk in response.chunks:
+        if chunk.alternatives:
+            best = chunk.alternatives[0]
+            words = tuple(
+                Word(plain(word.word), _seconds(word.start_time), _seconds(word.end_time)) for word in best.words
+            )
+            text = plain(best.text).strip()
+        elif chunk.final or chunk.end_of_utterance:
+            text, words = "", ()
+        else:
+            continue
+        yield Hypothesis(text, chunk.final or chunk.end_of_utterance, chunk.end_of_utterance, words)
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
+
+
+def _encoder(rate: int) -> "OggOpusEncoder":
+    from captions.recognition.ogg_opus import OggOpusEncoder  # FFmpeg: only for those who ask for it
+
+    return OggOpusEncoder(rate)
