@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captions.audio.devices import find_microphone
+from captions.audio.devices import find_device, list_devices
 from captions.audio.source import AudioFormat
 from captions.errors import CaptionsError, InputError
 from captions.events import Event, Level, Notice, Progress, SessionState, Severity
@@ -95,7 +95,7 @@ class Engine:
 
     async def run(self) -> None:
         """Listen until `stop`. Raises CaptionsError when no recogniser can be had, and what was not foreseen."""
-        self._recognizer = make_recognizer(self.settings, self._environment)
+        self._recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
         self._session = Session(self._listening(self._recognizer), self._event, give_up_after=self._give_up_after)
         keeping = asyncio.create_task(self._keeper.run())
         starting = asyncio.create_task(self._start(self._session, self._recognizer))
@@ -205,7 +205,9 @@ class Engine:
         if self.settings.input != "auto":
             return self.settings.input
         try:
-            await find_microphone()
+            device = find_device(await list_devices(), "")
+            if not device.rates:
+                raise InputError(f"The microphone {device.name} cannot be opened just now.")
         except InputError as error:
             self._tell(
                 Notice(0.0, datetime.now(UTC), Severity.INFORMATION, f"{error.message} Playing the sample.", error.hint)

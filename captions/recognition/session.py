@@ -12,11 +12,10 @@ oldest becomes a gap.
 
 import asyncio
 import contextlib
-import math
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -89,6 +88,7 @@ class Session:
         emit: Callable[[Event], None],
         *,
         track: str = "main",
+        open_source: Callable[[str, AudioFormat, int], Awaitable[AudioSource]] = open_source,
         give_up_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,6 +98,7 @@ class Session:
         self.paused = False
         self._emit = emit
         self._track = track
+        self._open_source = open_source
         self._give_up_after = give_up_after
         self._clock = clock
         self._meter = LevelMeter()
@@ -226,10 +227,11 @@ class Session:
         self._set_phase(Phase.STARTING, f"opening {self._input}")
         source: AudioSource | None = None
         try:
-            source = await open_source(self._input, self.listening.audio_format, self._position)
+            source = await self._open_source(self._input, self.listening.audio_format, self._position)
             self._source = source
             if elapsed and isinstance(source, Playable):
                 source.seek(elapsed)
+            self._meter = LevelMeter()
             if announce:
                 self._emit(InputChanged(self._track, self.time, datetime.now(UTC), source.kind, source.name))
             self._set_phase(Phase.CONNECTING)
@@ -286,7 +288,7 @@ class Session:
             return
         oldest = self._segments[0]
         start = oldest.seconds(oldest.covered)
-        oldest.cover(oldest.covered + math.ceil(excess * oldest.rate))
+        oldest.cover(oldest.covered + round(excess * oldest.rate))
         oldest.sent = max(oldest.sent, oldest.covered)
         end = oldest.seconds(oldest.covered)
         last = oldest.outbox[-1] if oldest.outbox else None
