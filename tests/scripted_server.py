@@ -71,6 +71,7 @@ class ServedStream:
         self.arrivals: list[float] = []
         """Monotonic time at which each of `messages` was read, in seconds."""
         self.half_closed = False
+        self.config_read = asyncio.Event()
         self.ended = asyncio.Event()
         """Set when the script has ended, or the client has gone."""
 
@@ -85,6 +86,7 @@ class ServedStream:
         assert isinstance(request, pb.StreamingRecognitionRequest), "the client half-closed before its settings"
         assert request.WhichOneof("streaming_request") == "config", "the first message is not the settings"
         self.settings = request.config
+        self.config_read.set()
         return request.config
 
     async def message(self) -> bytes:

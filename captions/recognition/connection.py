@@ -16,7 +16,7 @@ from captions.recognition.hints import Circumstances, hint
 
 KEEPALIVE_MS = 10_000
 """After so much silence the link is tested. Servers may take tests less than 10 s apart for an attack."""
-PING_MS = 5_000
+PING_MS = 4_000
 """A link that does not answer the test for so long is dead."""
 LONGEST_RESPONSE = 64 * 2**20
 """Bytes; gRPC's own limit for what is received, 4 MiB, would end a stream with a long response."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -172,7 +172,8 @@ class SpeechKitV2Stream:
     async def write_settings(self, settings: pb.RecognitionConfig, connect_seconds: float) -> None:
         """Send the first message, once; it waits for the connection. Raises StreamError."""
         late = f"cannot reach {self._connection.endpoint} within {connect_seconds:g} s"
-        await self._write(pb.StreamingRecognitionRequest(config=settings), connect_seconds, "UNAVAILABLE", late)
+        writing = self._call.write(pb.StreamingRecognitionRequest(config=settings))
+        await self._in_time(writing, connect_seconds, "UNAVAILABLE", late)
 
     async def send(self, samples: Samples) -> None:
         """Send audio at the rate of the stream's options.
@@ -193,10 +194,10 @@ class SpeechKitV2Stream:
         if self._half_closed:
             return
         self._half_closed = True
-        with contextlib.suppress(StreamError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        with contextlib.suppress(StreamError):
             if self._encoder is not None:
                 await self._send(self._encoder.finish())
-            await self._call.done_writing()
+            await self._taken(self._call.done_writing())
 
     async def hypotheses(self) -> AsyncIterator[Hypothesis]:
         """Yield what was heard, in order, until the service ends the stream, or `cancel`. Raises StreamError."""
@@ -221,29 +222,37 @@ class SpeechKitV2Stream:
 
     async def _send(self, content: bytes) -> None:
         if content:
-            request = pb.StreamingRecognitionRequest(audio_content=content)
-            late = f"{self._connection.endpoint} has not read for {self._send_seconds:g} s"
-            await self._write(request, self._send_seconds, "DEADLINE_EXCEEDED", late)
+            await self._taken(self._call.write(pb.StreamingRecognitionRequest(audio_content=content)))
 
-    async def _write(self, request: pb.StreamingRecognitionRequest, seconds: float, code: str, late: str) -> None:
-        """Send a message; one that takes longer than `seconds` ends the stream with `code` and the text `late`."""
-        writing = asyncio.ensure_future(self._call.write(request))
+    async def _taken(self, operation: Coroutine[Any, Any, None]) -> None:
+        late = f"{self._connection.endpoint} has not read for {self._send_seconds:g} s"
+        await self._in_time(operation, self._send_seconds, "DEADLINE_EXCEEDED", late)
+
+    async def _in_time(self, operation: Coroutine[Any, Any, None], seconds: float, code: str, late: str) -> None:
+        """Finish an operation on the call; one that takes longer ends the stream with `code` and the text `late`."""
+        task = asyncio.create_task(operation)
         try:
-            done, _ = await asyncio.wait({writing}, timeout=seconds)
+            done, _ = await asyncio.wait({task}, timeout=seconds)
             if not done:
                 self._error = self._connection.verdict(code, late, self._client_request_id, {})
         finally:
-            if not writing.done():
+            if not task.done():
                 self._call.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
-        if writing.cancelled() or writing.exception() is not None:
+                task.cancel()  # a write that waits for the connection goes on waiting after the call was cancelled
+            await asyncio.gather(task, return_exceptions=True)
+        if task.cancelled() or task.exception() is not None:
             # The exception of a write says only that the call has ended. Why, its status says.
             error = await self._verdict()
             raise error or StreamError("OK", "The recogniser has ended the stream.")
 
     async def _read(self) -> None:
         try:
-            while isinstance(response := await self._call.read(), pb.StreamingRecognitionResponse):
+            while (response := await self._call.read()) is not grpc.aio.EOF:
+                if not isinstance(response, pb.StreamingRecognitionResponse):  # gRPC gives None for other bytes
+                    text = "what the recogniser answers is not a SpeechKit v2 response"
+                    self._error = self._connection.verdict("INTERNAL", text, self._client_request_id, {})
+                    self._call.cancel()
+                    break
                 for hypothesis in _hypotheses(response):
                     await self._heard.put(hypothesis)
         except grpc.aio.AioRpcError:
