@@ -1,0 +1,121 @@
+"""Who listens and how, from the settings."""
+
+from pathlib import Path
+
+import pytest
+
+from captions.errors import CredentialsError, SettingError
+from captions.recognition.choose import make_recognizer, recognition_options
+from captions.recognition.local import LocalRecognizer
+from captions.recognition.recognizer import Encoding, RecognitionOptions
+from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.settings import LANGUAGES, Settings
+from tests.recognition.streams import all_of, opened
+from tests.scripted_server import ScriptedServer, ServedStream
+
+KEY = {"API_KEY": "AQVN"}
+ELSEWHERE = "127.0.0.1:50051"
+CLOUD = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "kind", "name"),
+    [
+        (Settings(), {}, LocalRecognizer, "local recogniser"),
+        (Settings(), KEY, SpeechKitV2, "SpeechKit"),
+        (Settings(), {"IAM_TOKEN": "t1.abc"}, SpeechKitV2, "SpeechKit"),
+        (Settings(), {"FOLDER_ID": "folder"}, LocalRecognizer, "local recogniser"),
+        (Settings(recognizer="local"), KEY, LocalRecognizer, "local recogniser"),
+        (Settings(recognizer="local", endpoint=ELSEWHERE), KEY, LocalRecognizer, "local recogniser"),
+        (Settings(recognizer="speechkit-v2"), KEY, SpeechKitV2, "SpeechKit"),
+        (Settings(endpoint=ELSEWHERE, tls=False), {}, SpeechKitV2, f"recogniser at {ELSEWHERE}"),
+        (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, SpeechKitV2, f"recogniser at {ELSEWHERE}"),
+    ],
+)
+def test_credentials_bring_the_cloud_and_settings_override(
+    settings: Settings, environment: dict[str, str], kind: type, name: str
+) -> None:
+    recognizer = make_recognizer(settings, environment)
+    assert type(recognizer) is kind
+    assert recognizer.name == name
+
+
+def test_the_cloud_without_credentials_is_told_at_once() -> None:
+    with pytest.raises(CredentialsError, match="Set API_KEY or IAM_TOKEN"):
+        make_recognizer(Settings(recognizer="speechkit-v2"), {})
+
+
+def test_an_endpoint_that_is_none_is_told_at_once() -> None:
+    with pytest.raises(SettingError, match="HOST:PORT"):
+        make_recognizer(Settings(endpoint="https://example.org"), {})
+
+
+async def test_the_settings_reach_the_wire(tmp_path: Path) -> None:
+    credentials = tmp_path / "credentials"
+    credentials.write_text("API_KEY=AQVN\nFOLDER_ID=from-file\n")
+
+    async def listen(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+
+    async with ScriptedServer(listen, authorization="Api-Key AQVN") as server:
+        settings = Settings(endpoint=server.target, tls=False, credentials_file=str(credentials), language="tr-tr")
+        recognizer = make_recognizer(settings, {"IAM_TOKEN": "t1.not-this"})
+        async with opened(recognizer, recognition_options(settings, recognizer.languages, "C")) as stream:
+            await stream.half_close()
+            assert await all_of(stream) == []
+        await recognizer.aclose()
+        sent = server.streams[0].settings
+        assert sent is not None
+        assert (sent.folder_id, sent.specification.language_code) == ("from-file", "tr-TR")
+
+
+def test_options_are_the_settings_by_the_services_names() -> None:
+    settings = Settings(
+        language="ru-RU",
+        model="general:rc",
+        encoding="OGG_OPUS",
+        sample_rate=48_000,
+        profanity_filter=True,
+        partial_results=False,
+        raw_results=True,
+        literature_text=True,
+        single_utterance=True,
+        folder_id="b1g",
+    )
+    assert recognition_options(settings, CLOUD, "C") == RecognitionOptions(
+        language_code="ru-RU",
+        model="general:rc",
+        audio_encoding=Encoding.OGG_OPUS,
+        sample_rate_hertz=48_000,
+        profanity_filter=True,
+        partial_results=False,
+        raw_results=True,
+        literature_text=True,
+        single_utterance=True,
+        folder_id="b1g",
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "languages", "locale", "code"),
+    [
+        ("system", CLOUD, "de_DE.UTF-8", "de-DE"),
+        ("system", CLOUD, "de_AT.UTF-8@euro", "de-DE"),
+        ("system", CLOUD, "pt_PT", "pt-PT"),
+        ("system", CLOUD, "en-GB", "en-US"),
+        ("system", CLOUD, "C.UTF-8", "ru-RU"),
+        ("system", CLOUD, "", "ru-RU"),
+        ("system", ("en-US",), "ru_RU.UTF-8", "en-US"),
+        ("system", (), "sv_SE.UTF-8", "sv-SE"),
+        ("system", (), "C", "en-US"),
+        ("SYSTEM", ("en-US",), "C", "en-US"),
+        ("RU-ru", CLOUD, "C", "ru-RU"),
+        ("kk-KK", CLOUD, "C", "kk-KK"),
+        ("ru-RU", ("en-US",), "C", "ru-RU"),
+    ],
+)
+def test_the_language_is_what_was_asked_for_or_the_locales_where_the_recogniser_has_it(
+    wanted: str, languages: tuple[str, ...], locale: str, code: str
+) -> None:
+    assert recognition_options(Settings(language=wanted), languages, locale).language_code == code
