@@ -17,7 +17,7 @@ from captions.plain_text import plain
         ("\x9b31m \x9d0;t\x9c", "31m 0;t"),
         ("\x00\x08\x7f", ""),
         ("safe\u202egnp.exe\u202c \u2066x\u2069", "safegnp.exe x"),
-        ("\u200eleft\u200f \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u200eleft\u200f \u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("\u200eleft\u200f \u0645\u06cc\u200c\u062e\u0648", "\u200eleft\u200f \u0645\u06cc\u200c\u062e\u0648"),
         ("👩\u200d👧", "👩\u200d👧"),
         ("\ufeffname", "name"),
         ("caf\udce9.wav", "caf\ufffd.wav"),

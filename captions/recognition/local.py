@@ -57,6 +57,7 @@ class LocalRecognizer:
         self._start_seconds = start_seconds
         self._end_seconds = end_seconds
         self._starting = asyncio.Lock()
+        self._closed = asyncio.Event()
         self._process: asyncio.subprocess.Process | None = None
         self._folder: Path | None = None
         self._said = b""
@@ -73,7 +74,11 @@ class LocalRecognizer:
         return await client.open(options)
 
     async def aclose(self) -> None:
-        """End the process: its input is closed, then it is terminated, then killed. Idempotent."""
+        """End the process, for good: its input is closed, then it is terminated, then killed. Idempotent.
+
+        One that is still starting is not waited for; whoever does is told with RecognizerMissing.
+        """
+        self._closed.set()
         async with self._starting:
             await self._end()
 
@@ -124,19 +129,32 @@ class LocalRecognizer:
         assert self._process.stderr is not None
         self._said = b""
         errors = self._listen(self._keep_errors(self._process.stderr))
-        try:
-            ready = await asyncio.wait_for(_ready_line(self._process.stdout), self._start_seconds)
-        except TimeoutError:
-            raise RecognizerMissing(
-                f"The recogniser on this machine was not ready within {self._start_seconds:g} s.",
-                "Try again, or use one elsewhere with --recognizer speechkit-v2 or --endpoint.",
-            ) from None
+        ready = await self._ready(self._process.stdout)
         if ready is None:
             await asyncio.wait({errors}, timeout=self._end_seconds)
             raise RecognizerMissing(f"The recogniser on this machine ended while it was starting: {self._last_words()}")
         self._listen(_discard(self._process.stdout))
         self.languages = tuple(ready["languages"].split(","))
         return SpeechKitV2(ready["address"], tls=False, credentials=credentials, name=self.name)
+
+    async def _ready(self, stdout: asyncio.StreamReader) -> re.Match[str] | None:
+        """Return the line that says where the process listens, None when it ends without it."""
+        ready = asyncio.create_task(_ready_line(stdout))
+        closed = asyncio.create_task(self._closed.wait())
+        try:
+            await asyncio.wait({ready, closed}, timeout=self._start_seconds, return_when=asyncio.FIRST_COMPLETED)
+            if closed.done():
+                raise RecognizerMissing("The recogniser on this machine was closed while it was starting.")
+            if not ready.done():
+                raise RecognizerMissing(
+                    f"The recogniser on this machine was not ready within {self._start_seconds:g} s.",
+                    "Try again, or use one elsewhere with --recognizer speechkit-v2 or --endpoint.",
+                )
+            return ready.result()
+        finally:
+            ready.cancel()
+            closed.cancel()
+            await asyncio.gather(ready, closed, return_exceptions=True)
 
     async def _end(self) -> None:
         client, self._client = self._client, None
@@ -152,6 +170,7 @@ class LocalRecognizer:
                 process.kill()
             for task in self._listening_to_it:
                 task.cancel()
+            await asyncio.gather(*self._listening_to_it, return_exceptions=True)
             if folder is not None:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -182,7 +201,6 @@ class LocalRecognizer:
 
 
 async def _ready_line(stdout: asyncio.StreamReader) -> re.Match[str] | None:
-    """Return the line that says where it listens, None when the process ends without it."""
     with contextlib.suppress(ValueError):  # a line of more than 64 KiB is not ours
         while line := await stdout.readline():
             if match := _READY.fullmatch(line.decode(errors="replace").strip()):

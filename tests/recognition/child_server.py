@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 from tests.scripted_server import ScriptedServer, ServedStream, final, partial
 
@@ -23,23 +24,31 @@ async def count(stream: ServedStream) -> None:
     await stream.reply(final(f"{os.getpid()} {blocks}", end_of_utterance=True))
 
 
-async def main() -> None:
-    """Serve until told to end."""
+def main() -> None:
+    """Read the flags and serve until told to end."""
     flags = argparse.ArgumentParser()
     flags.add_argument("--listen", required=True)
     flags.add_argument("--until-stdin-closes", action="store_true")
-    flags.add_argument("--say", default="")
-    flags.add_argument("--die", action="store_true")
+    flags.add_argument("--say", default="", help="text for standard error")
+    flags.add_argument("--tell", help="file to write the process id to")
+    flags.add_argument("--die", action="store_true", help="end while starting")
     flags.add_argument("--never-ready", action="store_true")
     flags.add_argument("--deaf", action="store_true", help="do not end when told to")
     arguments = flags.parse_args()
     print(arguments.say, file=sys.stderr, flush=True)
+    if arguments.tell:
+        Path(arguments.tell).write_text(str(os.getpid()))
     if arguments.die:
         sys.exit(3)
-    token = os.environ.get("CAPTIONS_SERVE_TOKEN")
-    authorization = f"Api-Key {token}" if token else None
     if arguments.deaf:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    asyncio.run(serve(arguments))
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Serve, and say so when ready."""
+    token = os.environ.get("CAPTIONS_SERVE_TOKEN")
+    authorization = f"Api-Key {token}" if token else None
     async with ScriptedServer(count, listen=arguments.listen, authorization=authorization) as server:
         if not arguments.never_ready:
             print(f"listening on {server.target}, languages en-US,xx-XX", flush=True)
@@ -50,4 +59,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

