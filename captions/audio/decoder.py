@@ -25,6 +25,10 @@ PREROLL = 0.5
 NEAR_ENOUGH = 0.02
 """Seconds by which a format's own seek may overshoot; when it does by more, the file is decoded from its start."""
 
+SHORTEST_HOLE = 0.1
+LONGEST_HOLE = 60.0
+"""Seconds between the time that a frame has and the one it should have, from and up to which it is a hole."""
+
 MOST_BROKEN = 1_000
 """Packets in a row that may be unreadable before what is left of the file is given up."""
 
@@ -142,16 +146,36 @@ class Decoder:
 
     def _converted(self, frames: Iterator[AudioFrame], seconds: float) -> Iterator[Samples]:
         """Yield samples from `seconds` on, until the end of `frames`."""
-        resampler = MonoResampler(self._rate)
         skip: int | None = None
-        for frame in frames:
+        for begins, piece in self._in_time(frames):
             if skip is None:
-                begins = frame.time - self._start if frame.time is not None else 0.0
                 skip = max(0, round((seconds - begins) * self._rate))
-            piece = resampler.convert(frame)
             yield piece[skip:]
             skip -= min(skip, len(piece))
-        yield resampler.flush()[skip or 0 :]
+
+    def _in_time(self, frames: Iterator[AudioFrame]) -> Iterator[tuple[float, Samples]]:
+        """Yield samples, and the time at which the first of `frames` began.
+
+        Where frames are missing (a recording that paused, a damaged place), silence stands for them, so that what
+        comes after keeps its place, as it does in a player.
+        """
+        resampler = MonoResampler(self._rate)
+        begins: float | None = None
+        expected = 0.0
+        for frame in frames:
+            time = frame.time - self._start if frame.time is not None else expected
+            if begins is None:
+                begins = expected = time
+            hole = time - expected
+            if abs(hole) > LONGEST_HOLE:
+                expected = time  # no hole: the file's times begin anew
+            elif hole > SHORTEST_HOLE:
+                yield begins, resampler.flush()
+                yield begins, np.zeros(round(hole * self._rate), dtype=np.int16)
+                expected = time
+            expected += frame.samples / frame.sample_rate
+            yield begins, resampler.convert(frame)
+        yield begins or 0.0, resampler.flush()
 
     def _frames_from(self, seconds: float) -> Iterator[AudioFrame]:
         """Yield frames, the first of which begins at `seconds` or before it."""
