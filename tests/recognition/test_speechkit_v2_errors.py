@@ -48,25 +48,40 @@ async def test_each_code_in_each_phase_is_told_after_all_that_was_heard(code: gr
 
     heard: list[str] = []
 
-    async def listen(stream: RecognitionStream) -> None:
-        async for hypothesis in stream.hypotheses():
-            heard.append(hypothesis.text)
+    async def hold_a_stream(server: ScriptedServer) -> None:
+        async with stream_to(server) as stream:
+            if phase != "at the settings":
+                await stream.send(noise(BLOCK))
+            if phase == "after the half-close":
+                await stream.half_close()
+            async for hypothesis in stream.hypotheses():
+                heard.append(hypothesis.text)
 
-    async with ScriptedServer(script) as server, stream_to(server) as stream:
-        if phase != "at the settings":
-            await stream.send(noise(BLOCK))
-        if phase == "after the half-close":
-            await stream.half_close()
+    async with ScriptedServer(script) as server:
+        # An error at the settings comes while the stream is opened or with its hypotheses, as the network will have it.
         with pytest.raises(StreamError) as caught:
-            await listen(stream)
-        with pytest.raises((StreamError, RuntimeError)):
-            await stream.send(noise(BLOCK))
+            await hold_a_stream(server)
     error = caught.value
     assert (error.code, error.details) == (code.name, f"no {phase}")
     assert (error.request_id, error.trace_id) == ("request-1", "trace-1")
     assert error.client_request_id == server.streams[0].metadata["x-client-request-id"]
     expected: dict[str, list[str]] = {"between results": ["heard"], "after the half-close": ["heard", "last"]}
     assert heard == expected.get(phase, [])
+
+
+async def test_after_an_error_audio_is_refused_with_it_and_the_half_close_is_harmless() -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.audio(BLOCK)
+        await stream.abort(grpc.StatusCode.OUT_OF_RANGE, "Exceeded maximum allowed stream duration")
+
+    async with ScriptedServer(script) as server, stream_to(server) as stream:
+        await stream.send(noise(BLOCK))
+        with pytest.raises(StreamError, match="OUT_OF_RANGE: Exceeded"):
+            await all_of(stream)
+        with pytest.raises(StreamError, match="OUT_OF_RANGE: Exceeded"):
+            await stream.send(noise(BLOCK))
+        await stream.half_close()
 
 
 async def test_ids_are_kept_from_the_headers_as_well() -> None:
