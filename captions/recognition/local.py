@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import captions
-from captions.errors import RecognizerMissing
+from captions.errors import RecognizerMissing, StreamError
 from captions.plain_text import plain
 from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.recognizer import RecognitionOptions
@@ -71,6 +71,13 @@ class LocalRecognizer:
     async def open(self, options: RecognitionOptions) -> SpeechKitV2Stream:
         """Begin a stream. Raises StreamError or RecognizerMissing."""
         client = await self._running()
+        try:
+            return await client.open(options)
+        except StreamError:
+            # Nobody answers in the moment between the death of the process and our hearing of it.
+            if not await self._has_ended():
+                raise
+        client = await self._running()
         return await client.open(options)
 
     async def aclose(self) -> None:
@@ -81,6 +88,13 @@ class LocalRecognizer:
         self._closed.set()
         async with self._starting:
             await self._end()
+
+    async def _has_ended(self) -> bool:
+        process = self._process
+        if process is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 1.0)
+        return process is None or process.returncode is not None
 
     async def _running(self) -> SpeechKitV2:
         async with self._starting:
