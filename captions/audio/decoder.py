@@ -205,6 +205,8 @@ class Decoder:
                         frames = packet.decode()
                     except av.FFmpegError:
                         broken += 1
+                        if broken >= MOST_BROKEN:
+                            return
                         continue
                     for frame in frames:
                         broken = 0

@@ -45,6 +45,9 @@ FIRST_BLOCK_LIMIT = 5
 SILENCE_LIMIT = 2
 """Seconds without a block after which a device counts as gone."""
 
+ENDING_LIMIT = 2.0
+"""Seconds that are waited for a child that was killed; it takes a few milliseconds."""
+
 DEVICE_UNAVAILABLE = -9985
 """PortAudio's error code of a device that somebody else holds (paDeviceUnavailable)."""
 
@@ -91,10 +94,14 @@ def kill(process: asyncio.subprocess.Process) -> None:
 
 async def end(process: asyncio.subprocess.Process) -> None:
     """End the child and wait until it is gone. Idempotent; nobody else may be reading from it."""
+    import asyncio
+
     kill(process)
     assert process.stdout is not None
-    await process.stdout.read()  # a pipe that still holds something would keep the transport open
-    await process.wait()
+    with contextlib.suppress(TimeoutError):  # a process that the system cannot end: nothing more can be done
+        async with asyncio.timeout(ENDING_LIMIT):
+            await process.stdout.read()  # a pipe that still holds something would keep the transport open
+            await process.wait()
 
 
 def parse(line: bytes) -> dict[str, Any]:
