@@ -1,0 +1,386 @@
+"""The dashboard: the widgets, the keys, and what each does to the session.
+
+Nothing that the engine needs (gRPC, PortAudio, FFmpeg, numpy) is imported here: the screen is there first, and the
+worker makes the engine after it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.driver import Driver
+from textual.widgets import Footer
+
+from captions.dashboard.entry_text import safe
+from captions.dashboard.level_meter import LevelMeter
+from captions.dashboard.log_pane import LogPane
+from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
+from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
+from captions.dashboard.status_line import StatusLine
+from captions.dashboard.themes import THEMES
+from captions.dashboard.worker import Controls, Device, ListDevices, MakeEngine, run_engine
+from captions.errors import CaptionsError, ExitCode
+from captions.events import InputChanged, Phase, SessionState
+from captions.settings import ROWS, Group, Settings, log_folder
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+DRAIN_SECONDS = 2.0
+"""How long the last words may take when the program ends."""
+SIGNAL_SECONDS = 4.0
+"""After a signal the process ends within this time, whatever hangs."""
+SEEK_SECONDS = 10.0
+HERE = Path(__file__).parent
+
+
+def _commands() -> "type[Provider]":
+    from captions.dashboard.commands import CaptionsCommands
+
+    return CaptionsCommands
+
+
+class CaptionsApp(App[None]):
+    """One screen: state, level, captions, settings, keys."""
+
+    TITLE = "captions"
+    # In the wheel the style sheet lies beside this file, in the source tree at the top.
+    CSS_PATH = next(
+        (path for path in (HERE / "captions.tcss", HERE.parents[1] / "captions.tcss") if path.exists()), None
+    )
+    COMMANDS: ClassVar = {_commands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (28, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="All keys", id="help"),
+        Binding("q", "quit", "Quit", tooltip="Wait for the last words, then end", id="quit"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit.anywhere"),
+        Binding("space", "pause", "Pause", tooltip="Stop listening, or listen again", id="pause"),
+        Binding("m", "microphone", "Microphone", tooltip="Listen to the microphone", id="microphone"),
+        Binding("o", "open", "Open", tooltip="Play an audio or video file", id="open"),
+        Binding("s", "sample", "Sample", tooltip="Play the sample recording", id="sample"),
+        Binding("f2,ctrl+b", "sidebar", "Settings", tooltip="Open or close the settings", id="sidebar"),
+        Binding("left", "seek(-1)", "Back 10 s", show=False, tooltip="Back in the file", id="seek.back"),
+        Binding("right", "seek(1)", "Forward 10 s", show=False, tooltip="Forward in the file", id="seek.forward"),
+        Binding("r", "restart", "Restart", show=False, tooltip="Begin the input anew", id="restart"),
+        Binding("c", "clear", "Clear", show=False, tooltip="Clear the screen; the transcript stays", id="clear"),
+        Binding("t", "theme", "Theme", show=False, tooltip="Dark or light", id="theme"),
+        Binding("end", "live_end", "Live end", show=False, tooltip="Follow what is being said", id="live-end"),
+        Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands", id="commands"),
+        Binding("ctrl+z", "nothing", show=False, id="suspend"),  # a stopped process would lose the sound
+    ]
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_engine: MakeEngine,
+        list_devices: ListDevices,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.engine: Controls | None = None
+        self.devices: Sequence[Device] = []
+        self._make_engine = make_engine
+        self._list_devices = list_devices
+        self._exit_code = 0
+        self._quitting = False
+        self._file_folder = _folder_of(settings.input)
+        self.animation_level = "none"
+        self.status = StatusLine(clock)
+        self.meter = LevelMeter()
+        self.pane = LogPane()
+        self.captions = self.pane.log_view
+        self.sidebar = SettingsSidebar(settings)
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self.theme = THEMES[settings.theme].name
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our own driver in place of the one for Linux and macOS, where there is a terminal for it."""
+        stock = super().get_driver_class()
+        from textual.drivers.linux_driver import LinuxDriver
+
+        if stock is not LinuxDriver:
+            return stock
+        from captions.dashboard.driver import TerminalDriver, terminal_is_there
+
+        return TerminalDriver if terminal_is_there() else stock
+
+    def compose(self) -> ComposeResult:
+        """State and level above, captions and settings, keys below."""
+        yield self.status
+        yield self.meter
+        with Horizontal(id="middle"):
+            yield self.pane
+            yield self.sidebar
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Start the engine once the screen was painted, and end well on signals."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._end_by_signal, number)
+        self.captions.focus()
+        self.call_after_refresh(self._start_engine)
+
+    def _start_engine(self) -> None:
+        coroutine = run_engine(self._make_engine, self.post_message, self._engine_made)
+        self.run_worker(coroutine, name="engine", group="engine", exclusive=True, exit_on_error=False)
+
+    def _engine_made(self, engine: Controls) -> None:
+        self.engine = engine
+
+    # What the engine says
+
+    @on(EngineTick)
+    def _tick(self, tick: EngineTick) -> None:
+        for text in tick.partials.values():
+            self.captions.show_partial(text)
+        if tick.level is not None:
+            self.meter.show(tick.level)
+        if tick.progress is not None:
+            self.status.show_progress(tick.progress)
+
+    @on(EntryAdded)
+    def _entry_added(self, message: EntryAdded) -> None:
+        self.captions.add([message.entry])
+        if isinstance(message.entry, InputChanged):
+            self.status.show_progress(None)
+            self.meter.show(None)
+
+    @on(StateChanged)
+    def _state_changed(self, message: StateChanged) -> None:
+        self.status.show_state(message.state)
+        if message.state.phase in {Phase.PAUSED, Phase.ENDED, Phase.NO_INPUT, Phase.FAILED}:
+            self.meter.show(None)
+        if self.engine is not None:
+            self.sidebar.load_languages(self.engine.languages)
+
+    @on(EngineFailed)
+    def _engine_failed(self, message: EngineFailed) -> None:
+        self._exit_code = message.exit_code
+        self.engine = None
+        self.meter.show(None)
+        detail = f"{message.message} {message.hint}".rstrip()
+        self.status.show_state(SessionState(Phase.FAILED, "", detail, self.status.now))
+
+    # What the person does
+
+    def _session_or_tell(self) -> Controls | None:
+        if self.engine is None:
+            self.tell("There is no session to do this in." if self._exit_code else "One moment: still starting.")
+        return self.engine
+
+    def tell(self, message: str, severity: str = "information") -> None:
+        """Show a short message for a few seconds."""
+        self.notify(safe(message), severity="error" if severity == "error" else "information", markup=False)
+
+    def listen_to(self, name: str) -> None:
+        """Change the input: a value of the setting `input`."""
+        if engine := self._session_or_tell():
+            self.settings = self.settings.changed("input", name)
+            self.sidebar.load(self.settings)
+            engine.use_input(name)
+
+    def change_setting(self, name: str, value: object) -> None:
+        """Change one setting and put it in force. What is wrong with a value is said at its field."""
+        field = self.sidebar.fields[name]
+        try:
+            settings = self.settings.changed(name, value, label_of(ROWS[name]))
+            if ROWS[name].group is Group.DISPLAY:
+                self.theme = THEMES[settings.theme].name
+            elif engine := self._session_or_tell():
+                engine.change_settings(settings)
+        except CaptionsError as error:
+            field.show_error(str(error))
+            if not self.sidebar.display:
+                self.tell(str(error), "error")
+            return
+        self.settings = settings
+        field.load(getattr(settings, name))
+
+    @on(Field.Entered)
+    def _setting_entered(self, message: Field.Entered) -> None:
+        if message.field.row.name == "input":
+            self.listen_to(str(message.value))
+        else:
+            self.change_setting(message.field.row.name, message.value)
+
+    def action_microphone(self) -> None:
+        """Listen to the default microphone."""
+        self.listen_to("microphone")
+
+    def action_sample(self) -> None:
+        """Play the sample."""
+        self.listen_to("sample")
+
+    def action_open(self) -> None:
+        """Choose a file and play it."""
+        from captions.dashboard.screens.file_picker import FilePicker
+
+        def chosen(path: Path | None) -> None:
+            if path is not None:
+                self._file_folder = path.parent
+                self.listen_to(str(path))
+
+        self.push_screen(FilePicker(self._file_folder), chosen)
+
+    def action_pause(self) -> None:
+        """Stop listening, or listen again."""
+        if engine := self._session_or_tell():
+            if engine.paused:
+                engine.resume()
+            else:
+                engine.pause()
+
+    def action_restart(self) -> None:
+        """Begin the input anew."""
+        if engine := self._session_or_tell():
+            engine.restart()
+
+    def action_seek(self, direction: int) -> None:
+        """Go back or forward in the file by 10 s."""
+        if engine := self._session_or_tell():
+            if engine.playing:
+                engine.seek_by(direction * SEEK_SECONDS)
+            else:
+                self.tell("One can go back and forward in files only.")
+
+    def action_clear(self) -> None:
+        """Clear the screen. The transcript is elsewhere."""
+        self.captions.clear()
+        self.tell("Cleared from the screen. The transcript keeps everything.")
+
+    def action_theme(self) -> None:
+        """Change between dark and light."""
+        names = list(ROWS["theme"].choices)
+        self.change_setting("theme", names[(names.index(self.settings.theme) + 1) % len(names)])
+
+    def action_live_end(self) -> None:
+        """Follow what is being said."""
+        self.captions.follow()
+
+    def action_focus_log(self) -> None:
+        """Leave the settings, which fold away again on a narrow screen."""
+        self.captions.focus()
+        if self.screen_stack[0].has_class("-narrow"):
+            self.sidebar.remove_class("-open")
+
+    def action_sidebar(self) -> None:
+        """Open or close the settings, with the microphones that are there now."""
+        self.sidebar.toggle_class("-open" if self.screen_stack[0].has_class("-narrow") else "-closed")
+        self.call_after_refresh(self._sidebar_toggled)
+
+    def _sidebar_toggled(self) -> None:
+        if not self.sidebar.display:
+            self.captions.focus()
+            return
+        self.sidebar.fields["input"].editor.focus()
+        self._fill_devices()
+
+    @work(exclusive=True, group="devices", exit_on_error=False)
+    async def _fill_devices(self) -> None:
+        try:
+            self.devices = await self._list_devices()
+        except CaptionsError as error:
+            self.sidebar.fields["input"].show_error(str(error))
+        else:
+            self.sidebar.load_devices(self.devices, self.settings.input)
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        from captions.dashboard.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self._keys()))
+
+    def _keys(self) -> list[tuple[str, str]]:
+        """The keys in force and what they do, the app's before the log's; keys of one action side by side."""
+        keys: dict[str, tuple[list[str], str]] = {}
+        for active in sorted(self.active_bindings.values(), key=lambda active: active.node is not self):
+            binding = active.binding
+            if binding.id is not None and binding.description:
+                shown = self.get_key_display(Binding(binding.key, binding.action))
+                keys.setdefault(binding.action, ([], binding.tooltip or binding.description))[0].append(shown)
+        return [(" ".join(names), meaning) for names, meaning in keys.values()]
+
+    def action_help_quit(self) -> None:
+        """Say how to quit to who pressed Ctrl-C."""
+        self.tell("Press q to quit.")
+
+    def action_nothing(self) -> None:
+        """Do nothing."""
+
+    # The end
+
+    async def action_quit(self) -> None:
+        """Wait for the last words, then end. Asked for twice, end at once."""
+        self._end(self._exit_code)
+
+    def _end_by_signal(self, number: int) -> None:
+        timer = threading.Timer(SIGNAL_SECONDS, os._exit, (128 + number,))
+        timer.daemon = True
+        timer.start()
+        self._end(128 + number)
+
+    @on(TerminalGone)
+    def _terminal_gone(self) -> None:
+        self._end_by_signal(signal.SIGHUP)
+
+    def _end(self, code: int) -> None:
+        if self._quitting or self.engine is None:
+            self.exit(return_code=code)
+            return
+        self._quitting = True
+        self.status.show_finishing()
+        self.run_worker(self._drain(self.engine, code), group="quit", exit_on_error=False)
+
+    async def _drain(self, engine: Controls, code: int) -> None:
+        try:
+            await asyncio.wait_for(engine.stop(DRAIN_SECONDS), DRAIN_SECONDS + 1.0)
+        except TimeoutError:
+            logging.getLogger("captions").warning("The engine did not stop in time")
+        except Exception:
+            logging.getLogger("captions").exception("The engine did not stop well")
+            code = code or int(ExitCode.INTERNAL)
+        finally:
+            self.exit(return_code=code)
+
+
+def _folder_of(name: str) -> Path:
+    path = Path(name).expanduser()
+    return path.absolute().parent if path.parent.is_dir() else Path.cwd()
+
+
+def run_dashboard(settings: Settings, make_engine: MakeEngine, list_devices: ListDevices) -> int:
+    """Run the dashboard until the person quits, and return the exit code.
+
+    `make_engine` is awaited after the first paint, with the function that takes the engine's events. What libraries
+    print on standard error meanwhile goes to dashboard.log in the log folder.
+    """
+    app = CaptionsApp(settings, make_engine, list_devices)
+    log = log_folder() / "dashboard.log"
+    with contextlib.ExitStack() as stack:
+        if app.driver_class.__module__ == "captions.dashboard.driver":
+            from captions.dashboard.driver import standard_error_to
+
+            stack.enter_context(standard_error_to(log))
+            logging.basicConfig(stream=sys.__stderr__, level=logging.WARNING)
+        app.run()
+    code = app.return_code or 0
+    if code == ExitCode.INTERNAL:
+        print(f"captions: the dashboard ended because of an error inside it. Details are in {log}.", file=sys.stderr)
+    return code

@@ -1,0 +1,43 @@
+"""What the worker tells the dashboard. Every message is posted to the app and handled there."""
+
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from captions.events import Entry, Level, Partial, Progress, SessionState
+
+
+@dataclass
+class EngineTick(Message, bubble=False):
+    """The newest of what changes many times a second. None, or a track that is not there, means nothing new."""
+
+    level: Level | None = None
+    progress: Progress | None = None
+    partials: dict[str, Partial] = field(default_factory=dict)
+
+
+@dataclass
+class EntryAdded(Message, bubble=False):
+    """Something that lasts was added to the transcript. Never merged, never lost."""
+
+    entry: Entry
+
+
+@dataclass
+class StateChanged(Message, bubble=False):
+    """The session does something else now."""
+
+    state: SessionState
+
+
+@dataclass
+class EngineFailed(Message, bubble=False):
+    """The engine ended by an error; `exit_code` is what the process ends with when the person quits."""
+
+    message: str
+    hint: str
+    exit_code: int
+
+
+class TerminalGone(Message, bubble=False):
+    """The terminal hung up: nobody sees or types anything any more."""

@@ -1,0 +1,34 @@
+"""Repainting no more cells than have changed: over SSH, and for the processor, it is what a screen costs."""
+
+from rich.cells import get_character_cell_size
+from rich.style import Style
+from textual.strip import Strip
+
+_JOINING = ("\u200d", "\ufe0f")  # change the width of the character before them
+
+
+def changed_columns(before: Strip, after: Strip) -> tuple[int, int] | None:
+    """Return the columns from the first cell that differs to the one past the last, or None when none does."""
+    if before is after or before == after:
+        return None
+    if any(character in strip.text for strip in (before, after) for character in _JOINING):
+        return 0, max(before.cell_length, after.cell_length)
+    old, new = _cells(before), _cells(after)
+    length = max(len(old), len(new))
+    nothing: list[tuple[str, Style | None]] = [("", None)]
+    old += nothing * (length - len(old))
+    new += nothing * (length - len(new))
+    different = [column for column in range(length) if old[column] != new[column]]
+    return (different[0], different[-1] + 1) if different else None
+
+
+def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
+    cells: list[tuple[str, Style | None]] = []
+    for text, style, _ in strip:
+        for character in text:
+            width = get_character_cell_size(character)
+            if width:
+                cells.extend([(character, style)] * width)
+            elif cells:
+                cells[-1] = (cells[-1][0] + character, style)
+    return cells

@@ -1,0 +1,206 @@
+"""The settings that can be changed while captions run, made from the table of settings."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.suggester import SuggestFromList
+from textual.widget import Widget
+from textual.widgets import Input, Label, Select, Static, Switch
+
+from captions.dashboard.entry_text import safe
+from captions.dashboard.worker import Device
+from captions.settings import ROWS, Setting, Settings
+
+AUTOMATIC, MICROPHONE, SAMPLE = "auto", "microphone", "sample"
+Choices = list[tuple[Content, Any]]
+
+
+def label_of(row: Setting) -> str:
+    """What a setting is called on the screen."""
+    return row.label or row.name.replace("_", " ").capitalize()
+
+
+def input_choices(devices: Sequence[Device], current: str) -> Choices:
+    """Return what can be listened to: labels of plain text, and the values of the setting `input`."""
+    choices = [("Automatic", AUTOMATIC), ("Default microphone", MICROPHONE)]
+    choices += [(f"Microphone: {device.name}", f"{MICROPHONE}:{device.name}") for device in devices]
+    choices.append(("Sample recording", SAMPLE))
+    if current not in [value for _, value in choices]:
+        kind, _, part = current.partition(":")
+        choices.append((f"Microphone: {part}" if kind == MICROPHONE else f"File: {Path(current).name}", current))
+    return [(Content(safe(label)), value) for label, value in choices]
+
+
+class Field(Vertical):
+    """One setting: its name, a control that fits its type, and under it what is wrong with what was entered."""
+
+    LONG: ClassVar = {"input", "endpoint"}
+    """Settings whose values need a row of their own."""
+
+    class Entered(Message):
+        """A value was chosen or typed."""
+
+        def __init__(self, field: "Field", value: object) -> None:
+            super().__init__()
+            self.field = field
+            self.value = value
+
+    def __init__(self, row: Setting, value: Any) -> None:
+        super().__init__(classes="field")
+        self.row = row
+        self.value = value
+        self.offered: set[Any] = set()
+        self.error = Static("", classes="error", markup=False)
+        self.on_or_off = Label("on" if value else "off", classes="on-or-off")
+        self.editor = self._make_editor(row, value)
+        self.editor.id = f"setting-{row.name}"
+
+    def _make_editor(self, row: Setting, value: Any) -> Select[Any] | Switch | Input:
+        if row.kind is bool:
+            return Switch(value)
+        if choices := self._first_choices(row, value):
+            self.offered = {choice for _, choice in choices}
+            return Select(choices, value=value, allow_blank=False, compact=True)
+        suggester = SuggestFromList(row.suggestions) if row.suggestions else None
+        return Input(str(value), suggester=suggester, compact=True, select_on_focus=False)
+
+    def _first_choices(self, row: Setting, value: Any) -> Choices:
+        if row.name == "input":
+            return input_choices([], value)
+        if row.name == "language":
+            return self._language_choices((), value)
+        unit = f" {row.unit}" if row.unit else ""
+        return [(Content(f"{choice}{unit}"), choice) for choice in row.choices]
+
+    @staticmethod
+    def _language_choices(languages: Sequence[str], current: str) -> Choices:
+        codes = ["system", *(languages or ROWS["language"].suggestions)]
+        if current not in codes:
+            codes.append(current)
+        return [(Content("System's language" if code == "system" else safe(code)), code) for code in codes]
+
+    def compose(self) -> ComposeResult:
+        """Name and control, and under them what is wrong."""
+        name = Label(label_of(self.row), classes="name", markup=False)
+        if self.row.name in self.LONG:
+            if label_of(self.row) != self.row.group:
+                yield name
+            yield self.editor
+        else:
+            with Horizontal():
+                yield name
+                yield self.editor
+                if isinstance(self.editor, Switch):
+                    yield self.on_or_off
+        yield self.error
+
+    def load(self, value: Any) -> None:
+        """Show a value without telling that it changed."""
+        self.value = value
+        self.on_or_off.update("on" if value else "off")
+        self.show_error("")
+        with self.prevent(Select.Changed, Switch.Changed, Input.Changed):
+            if isinstance(self.editor, Input):
+                self.editor.value = safe(str(value))
+            else:
+                self.editor.value = value
+
+    def load_choices(self, choices: Choices, value: Any) -> None:
+        """Replace what can be chosen, and show a value, without telling that it changed."""
+        assert isinstance(self.editor, Select)
+        self.offered = {choice for _, choice in choices}
+        with self.prevent(Select.Changed):
+            self.editor.set_options(choices)
+        self.load(value)
+
+    def load_languages(self, languages: Sequence[str]) -> None:
+        """Offer the recogniser's languages."""
+        self.load_choices(self._language_choices(languages, self.value), self.value)
+
+    def show_error(self, message: str) -> None:
+        """Say under the control what is wrong; an empty text says that nothing is."""
+        self.error.update(safe(message))
+        self.error.display = bool(message)
+
+    @on(Select.Changed)
+    @on(Switch.Changed)
+    def _chosen(self, event: Select.Changed | Switch.Changed) -> None:
+        event.stop()
+        self._enter(event.value)
+
+    @on(Input.Submitted)
+    @on(Input.Blurred)
+    def _typed(self, event: Input.Submitted | Input.Blurred) -> None:
+        event.stop()
+        self._enter(event.value)
+
+    def _enter(self, value: object) -> None:
+        self.on_or_off.update("on" if value else "off")
+        if value != self.value and value is not Select.NULL:
+            self.post_message(self.Entered(self, value))
+
+
+class SettingsSidebar(VerticalScroll, can_focus=False):
+    """All settings with `sidebar=True`, by group, and the help of the one that has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.focus_log", "Back to captions", show=False, id="sidebar.leave"),
+        Binding("down", "app.focus_next", show=False, id="sidebar.next"),
+        Binding("up", "app.focus_previous", show=False, id="sidebar.previous"),
+    ]
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(id="sidebar")
+        self.fields: dict[str, Field] = {}
+        self._settings = settings
+        self._languages: tuple[str, ...] = ()
+        self._help = Static("", id="setting-help", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """The groups, and the help at the bottom."""
+        for row in ROWS.values():
+            if row.sidebar:
+                self.fields[row.name] = Field(row, getattr(self._settings, row.name))
+        for group, fields in groupby(self.fields.values(), key=lambda field: field.row.group):
+            yield Label(str(group), classes="group", markup=False)
+            yield from fields
+        yield self._help
+
+    def load(self, settings: Settings) -> None:
+        """Show these settings."""
+        for name, field in self.fields.items():
+            value = getattr(settings, name)
+            if isinstance(field.editor, Select) and value not in field.offered:
+                if name == "input":
+                    field.load_choices(input_choices([], value), value)
+                elif name == "language":
+                    field.value = value
+                    field.load_languages(self._languages)
+            elif field.value != value:
+                field.load(value)
+
+    def load_devices(self, devices: Sequence[Device], current: str) -> None:
+        """Offer these microphones."""
+        self.fields["input"].load_choices(input_choices(devices, current), current)
+
+    def load_languages(self, languages: tuple[str, ...]) -> None:
+        """Offer the languages of the recogniser in use."""
+        if languages and languages != self._languages:
+            self._languages = languages
+            self.fields["language"].load_languages(languages)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Explain the setting that has the focus."""
+        node: Widget | None = event.widget
+        while node is not None and not isinstance(node, Field):
+            node = node.parent if isinstance(node.parent, Widget) else None
+        if node is not None:
+            self._help.update(node.row.help)

@@ -1,0 +1,169 @@
+"""What is happening, to whom, for how long, and where in a file: in a symbol, a word and a colour, to see at a glance."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from textual import events
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from captions.dashboard.entry_text import duration, safe
+from captions.dashboard.painting import changed_columns
+from captions.dashboard.wrapping import rows
+from captions.events import Phase, Progress, SessionState
+
+LOOKS = {
+    Phase.STARTING: ("◌", "STARTING", "waiting"),
+    Phase.CONNECTING: ("◌", "CONNECTING", "waiting"),
+    Phase.LISTENING: ("●", "LISTENING", "listening"),
+    Phase.PAUSED: ("‖", "PAUSED", "paused"),
+    Phase.RECONNECTING: ("↻", "RECONNECTING", "waiting"),
+    Phase.ENDED: ("■", "END OF FILE", "paused"),
+    Phase.NO_INPUT: ("○", "NO INPUT", "waiting"),
+    Phase.FAILED: ("✕", "STOPPED", "failed"),
+}
+"""Symbol, word and component style of each phase."""
+TO_THE_SECOND = {Phase.STARTING, Phase.CONNECTING, Phase.LISTENING, Phase.RECONNECTING}
+"""Phases in which time matters to the second; in the others to the minute, so that a screen at rest costs nothing."""
+DETAIL_ROWS = 3
+BAR_CELLS = 24
+
+
+class StatusLine(Widget):
+    """One row, and up to three more when the session's state has more to say."""
+
+    ALLOW_SELECT: ClassVar[bool] = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "status-line--listening",
+        "status-line--waiting",
+        "status-line--paused",
+        "status-line--failed",
+        "status-line--text",
+        "status-line--quiet",
+        "status-line--bar",
+        "status-line--detail",
+    }
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(id="status")
+        self._clock = clock
+        self._state = SessionState(Phase.STARTING, "", "", clock())
+        self._progress: Progress | None = None
+        self._finishing = False
+        self._painted: Strip | None = None
+
+    def on_mount(self) -> None:
+        """Count the seconds."""
+        self.set_interval(1.0, self._repaint)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the detail the rows that it needs at this width."""
+        self._fit()
+
+    def show_state(self, state: SessionState) -> None:
+        """Show what the session is doing."""
+        self._state = state
+        self._fit()
+        self.refresh()
+
+    def show_progress(self, progress: Progress | None) -> None:
+        """Show where a file is being played; None when nothing is played."""
+        self._progress = progress
+        self._repaint()
+
+    def show_finishing(self) -> None:
+        """Show that the program waits for the last words before it ends."""
+        self._finishing = True
+        self.refresh()
+
+    @property
+    def now(self) -> float:
+        """What the clock says, in seconds."""
+        return self._clock()
+
+    @property
+    def detail(self) -> str:
+        """What the state has to say beyond its word."""
+        return "" if self._finishing else safe(self._state.detail).strip()
+
+    def _detail_rows(self) -> list[str]:
+        width = max(1, self.size.width - 3)
+        if not self.detail:
+            return []
+        lines = rows(self.detail, width)
+        if len(lines) > DETAIL_ROWS:
+            lines[DETAIL_ROWS - 1 :] = [set_cell_size(lines[DETAIL_ROWS - 1], width - 1).rstrip() + "…"]
+        return lines
+
+    def _fit(self) -> None:
+        self.styles.height = 1 + len(self._detail_rows())
+
+    def _repaint(self) -> None:
+        if self._painted is None:
+            return
+        if columns := changed_columns(self._painted, self._line()):
+            self.refresh(Region(columns[0], 0, columns[1] - columns[0], 1))
+
+    def _since(self) -> str:
+        seconds = max(0.0, self._clock() - self._state.since)
+        if self._state.phase in TO_THE_SECOND:
+            return duration(seconds)
+        return f"{int(seconds // 60)} min" if seconds >= 60 else "just now"
+
+    def _line(self) -> Strip:
+        """The state's chip and what fits beside it: how long, who listens, and where in the file at the right."""
+        style = self.get_component_rich_style
+        symbol, word, look = LOOKS[self._state.phase]
+        since, who = self._since(), safe(self._state.recognizer)
+        if self._finishing:
+            symbol, word, look, since, who = "◌", "FINISHING", "waiting", "the last words …", ""
+        chip = f" {symbol} {word} "
+        room = self.size.width - cell_len(chip) - 1
+        place, bar = self._place()
+        right = 0 if room < cell_len(place) + len(since) + 3 else cell_len(place) + 1
+        with_bar = bool(bar) and room - right > BAR_CELLS + 1 + len(since) + cell_len(who) + 6
+        right = right + BAR_CELLS + 1 if with_bar else right
+        left = room - right
+        text = f" {since}" if left > len(since) else ""
+        tail = f"  ·  {who}" if who and left >= len(text) + 5 + min(cell_len(who), 8) else ""
+        if cell_len(text + tail) > left:
+            tail = set_cell_size(tail, left - len(text) - 1).rstrip() + "…"
+        segments = [
+            Segment(chip, style(f"status-line--{look}")),
+            Segment(" " + text, style("status-line--text")),
+            Segment(set_cell_size(tail, left - cell_len(text)), style("status-line--quiet")),
+        ]
+        if with_bar:
+            segments.append(Segment(bar.rstrip("─"), style("status-line--bar")))
+            segments.append(Segment("─" * (BAR_CELLS - len(bar.rstrip("─"))) + " ", style("status-line--quiet")))
+        if right:
+            segments.append(Segment(place + " ", style("status-line--text")))
+        return Strip(segments).adjust_cell_length(self.size.width, style("status-line--text"))
+
+    def _place(self) -> tuple[str, str]:
+        """Where in the file, in words and as a bar; the bar only where the file says how long it is."""
+        if self._progress is None:
+            return "", ""
+        elapsed, total = self._progress.elapsed, self._progress.total
+        if not total:
+            return duration(elapsed), ""
+        done = round(min(1.0, elapsed / total) * BAR_CELLS)
+        return f"{duration(elapsed)} / {duration(total)}", "━" * done + "─" * (BAR_CELLS - done)
+
+    def render_line(self, y: int) -> Strip:
+        """The state, then its detail."""
+        if y == 0:
+            self._painted = self._line()
+            return self._painted
+        lines = self._detail_rows()
+        style = self.get_component_rich_style("status-line--detail")
+        text = lines[y - 1] if y <= len(lines) else ""
+        return Strip([Segment(f"   {text}", style)]).adjust_cell_length(self.size.width, style)
+
+    def notify_style_update(self) -> None:
+        """Render anew in other colours."""
+        super().notify_style_update()
+        self.refresh()

@@ -1,0 +1,62 @@
+"""Where a caption's rows begin, counted in terminal cells.
+
+100,000 captions are wrapped again at each resize, so the common case (every character one cell wide) is decided by
+one regular expression, and only other texts are cut into graphemes.
+"""
+
+import re
+
+from rich.cells import split_graphemes
+
+ONE_CELL = (
+    r"\x20-\x7e\xa0-\xac\xae-\u02ff"  # Latin, without the soft hyphen
+    r"\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482\u048a-\u052f"  # Greek, Cyrillic
+    r"\u2010-\u2027\u2030-\u205e"  # dashes, quotation marks, ellipsis
+)
+_only_one_cell = re.compile(f"[{ONE_CELL}]*").fullmatch
+
+
+def row_starts(text: str, width: int) -> list[int]:
+    """Return the index in `text` at which each row begins when no row is wider than `width` cells.
+
+    Rows break at spaces, which hang at the end of a row, and beside wide characters; a word longer than a row is cut.
+    A width under 1 counts as 1. An empty text has one row.
+    """
+    width = max(1, width)
+    if _only_one_cell(text) is None:
+        return _grapheme_row_starts(text, width)
+    starts = [0]
+    start = 0
+    while len(text) - start > width:
+        space = text.rfind(" ", start + 1, start + width + 1)
+        start = start + width if space < 0 else space + 1
+        if start >= len(text):
+            break
+        starts.append(start)
+    return starts
+
+
+def _grapheme_row_starts(text: str, width: int) -> list[int]:
+    starts = [0]
+    column = 0
+    breakable = column_there = 0
+    for begin, end, cells in split_graphemes(text)[0]:
+        space = text[begin] == " "
+        while column + cells > width and begin > starts[-1] and not space:
+            if breakable > starts[-1] and cells < 2:
+                starts.append(breakable)
+                column -= column_there
+            else:
+                starts.append(begin)
+                column = 0
+            column_there = 0
+        column += cells
+        if space or cells == 2:
+            breakable, column_there = end, column
+    return starts
+
+
+def rows(text: str, width: int) -> list[str]:
+    """Return `text` cut into rows of at most `width` cells, without the spaces at their ends."""
+    starts = row_starts(text, width)
+    return [text[start:end].rstrip(" ") for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
