@@ -28,6 +28,8 @@ class TcpProxy:
         self._pumps: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._clients = 0
+        self._closed = asyncio.Condition()
         self.connections = 0
         self.target = "127.0.0.1:0"
 
@@ -36,6 +38,11 @@ class TcpProxy:
         host, _, port = self.target.rpartition(":")
         self._listener = await asyncio.start_server(self._connected, host, int(port))
         self.target = f"{host}:{self._listener.sockets[0].getsockname()[1]}"
+
+    async def only(self, number: int) -> None:
+        """Wait until no more than so many connections from clients are open."""
+        async with self._closed:
+            await self._closed.wait_for(lambda: self._clients <= number)
 
     def black_hole(self) -> None:
         """Hold back everything, in both directions; connections stay open and new ones are taken."""
@@ -69,10 +76,17 @@ class TcpProxy:
             writer.transport.abort()
             return
         self._open.add(far_writer)
-        for source, sink in ((reader, far_writer), (far_reader, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
-            self._pumps.add(task)
-            task.add_done_callback(self._pumps.discard)
+        self._clients += 1
+        pumps = [
+            asyncio.create_task(self._pump(reader, far_writer)),
+            asyncio.create_task(self._pump(far_reader, writer)),
+        ]
+        self._pumps.update(pumps)
+        await asyncio.gather(*pumps, return_exceptions=True)
+        self._pumps.difference_update(pumps)
+        async with self._closed:
+            self._clients -= 1
+            self._closed.notify_all()
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -54,7 +54,9 @@ def _of_the_link(code: str, text: str, at: Circumstances) -> str:
         return f"{host} does not speak gRPC: check the port."
     if "last error" in text and not at.tls:
         return f"{host} closed the connection: if it speaks TLS, turn on the setting tls."
-    return "The connection broke: check the network."
+    if any(sign in text for sign in ("socket closed", "reset", "ping", "stream removed", "goaway")):
+        return "The connection broke: check the network."
+    return "The service or the way to it has a fault: another attempt may succeed."
 
 
 def _of_the_service(code: str, text: str, at: Circumstances) -> str:

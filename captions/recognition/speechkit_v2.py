@@ -181,6 +181,8 @@ class SpeechKitV2Stream:
         Raises StreamError once the stream has ended, also with OK, and when the server stops reading. A call of this
         that is cancelled while it waits ends the stream.
         """
+        if self._cancelled:
+            raise _dropped()
         if self._half_closed:
             raise RuntimeError("no audio may follow the half-close")
         if self._encoder is not None:
@@ -191,7 +193,7 @@ class SpeechKitV2Stream:
 
     async def half_close(self) -> None:
         """Say that no more audio comes. Idempotent; what goes wrong comes with the hypotheses."""
-        if self._half_closed:
+        if self._half_closed or self._cancelled:
             return
         self._half_closed = True
         with contextlib.suppress(StreamError):
@@ -218,6 +220,9 @@ class SpeechKitV2Stream:
         while not self._heard.empty():
             self._heard.get_nowait()
         self._heard.put_nowait(None)
+        # Whoever still holds the stream, such as an error's traceback, must not hold the call: with it, the TCP
+        # connection of a closed channel would stay open until the garbage collector comes.
+        del self._call
         await self._connection.let_go()
 
     async def _send(self, content: bytes) -> None:
@@ -236,8 +241,9 @@ class SpeechKitV2Stream:
             if not done:
                 self._error = self._connection.verdict(code, late, self._client_request_id, {})
         finally:
-            if not task.done():
+            if not task.done() and not self._cancelled:
                 self._call.cancel()
+            if not task.done():
                 task.cancel()  # a write that waits for the connection goes on waiting after the call was cancelled
             await asyncio.gather(task, return_exceptions=True)
         if task.cancelled() or task.exception() is not None:
@@ -265,12 +271,15 @@ class SpeechKitV2Stream:
 
     async def _verdict(self) -> StreamError | None:
         """Return what ended the call, None for OK; waits for its end."""
-        code = await self._call.code()
+        if self._cancelled:
+            return _dropped()
+        call = self._call
+        code = await call.code()
         if self._error is None and code is not grpc.StatusCode.OK:
             metadata: dict[str, str] = {}
-            for part in (await self._call.initial_metadata(), await self._call.trailing_metadata()):
+            for part in (await call.initial_metadata(), await call.trailing_metadata()):
                 metadata.update((key, value) for key, value in part or () if isinstance(value, str))
-            details = await self._call.details() or ""
+            details = await call.details() or ""
             if self._error is None:
                 self._error = self._connection.verdict(code.name, details, self._client_request_id, metadata)
         return self._error
@@ -294,6 +303,10 @@ def _hypotheses(response: pb.StreamingRecognitionResponse) -> Iterator[Hypothesi
         else:
             continue
         yield Hypothesis(text, chunk.final or chunk.end_of_utterance, chunk.end_of_utterance, words)
+
+
+def _dropped() -> StreamError:
+    return StreamError("CANCELLED", "The stream was dropped.")
 
 
 def _seconds(duration: Duration) -> float:

@@ -116,6 +116,7 @@ async def test_ids_are_kept_from_the_headers_as_well() -> None:
         ("INTERNAL", "out of compute", "fault of the service", ExitCode.REFUSED),
         ("UNIMPLEMENTED", "Received http2 header with status: 404", "check the endpoint", ExitCode.REFUSED),
         ("UNAVAILABLE", "Socket closed", "check the network", ExitCode.UNREACHABLE),
+        ("UNAVAILABLE", "overloaded", "another attempt", ExitCode.UNREACHABLE),
     ],
 )
 async def test_known_errors_come_with_what_to_do(code: str, details: str, words: str, exit_code: ExitCode) -> None:
@@ -214,6 +215,20 @@ async def test_after_a_failure_the_next_stream_gets_a_new_connection_at_once() -
             assert await texts_of(stream) == ["back"]
 
 
+async def test_connections_that_failed_are_closed() -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.abort(grpc.StatusCode.UNAVAILABLE, "overloaded")
+
+    async with linked_to(script) as (link, recognizer):
+        for number in range(1, 21):
+            with pytest.raises(StreamError, match="overloaded"):
+                async with opened(recognizer) as stream:
+                    await all_of(stream)
+            await link.only(0)
+            assert link.connections == number
+
+
 async def test_a_link_that_goes_silent_is_noticed_within_fifteen_seconds() -> None:
     async def script(stream: ServedStream) -> None:
         await stream.config()
@@ -247,6 +262,33 @@ async def test_a_server_that_stops_reading_ends_the_stream_within_its_limit() ->
             with pytest.raises(StreamError, match="has not read for"):
                 await all_of(stream)
         await recognizer.aclose()
+
+
+async def test_a_stream_that_is_dropped_while_audio_waits_to_be_sent_lets_go_of_the_sender() -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.stall()
+
+    sent = 0
+
+    async def send_for_ever(stream: RecognitionStream) -> None:
+        nonlocal sent
+        while True:
+            await stream.send(noise(BLOCK * 100))
+            sent += 1
+
+    async with ScriptedServer(script) as server, stream_to(server) as stream:
+        sending = asyncio.create_task(send_for_ever(stream))
+        before = -1
+        while before != sent:
+            before = sent
+            await asyncio.wait({sending}, timeout=0.2)
+        await stream.cancel()
+        with pytest.raises(StreamError, match="CANCELLED"):
+            await asyncio.wait_for(sending, 5)
+        with pytest.raises(StreamError, match="CANCELLED"):
+            await stream.send(noise(BLOCK))
+        await stream.half_close()
 
 
 async def test_closing_the_recogniser_ends_its_streams() -> None:
