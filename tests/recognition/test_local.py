@@ -126,7 +126,8 @@ async def test_one_that_died_is_started_again_at_the_next_stream(make: Make) -> 
     assert not folder.exists()
 
 
-async def test_it_ends_when_we_are_killed(make: Make) -> None:
+async def test_it_ends_when_we_are_killed(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # nobody is left to remove the socket's folder
     code = """
 import asyncio, sys
 from captions.recognition.local import LocalRecognizer
