@@ -203,12 +203,11 @@ def test_nothing_stays_behind_when_the_program_is_killed(humming: PulseServer) -
         "    async for block in microphone.blocks(): print(block.position, flush=True)\n"
         "asyncio.run(main())"
     )
-    ran = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
-    assert ran.stdout is not None
-    ran.stdout.readline()
-    (child,) = psutil.Process(ran.pid).children()
-    ran.kill()
-    ran.wait()
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as ran:
+        assert ran.stdout is not None
+        ran.stdout.readline()
+        (child,) = psutil.Process(ran.pid).children()
+        ran.kill()
     child.wait(timeout=10)
     assert humming.recordings() == 0
 
