@@ -14,19 +14,23 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import RenderableType
 from textual import on, work
+from textual._compositor import ChopsUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.driver import Driver
+from textual.screen import Screen
 from textual.widgets import Footer
 
 from captions.dashboard.entry_text import safe
 from captions.dashboard.level_meter import LevelMeter
 from captions.dashboard.log_pane import LogPane
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
+from captions.dashboard.painting import TightUpdate
 from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
 from captions.dashboard.status_line import StatusLine
 from captions.dashboard.themes import THEMES
@@ -61,8 +65,8 @@ class CaptionsApp(App[None]):
         (path for path in (HERE / "captions.tcss", HERE.parents[1] / "captions.tcss") if path.exists()), None
     )
     COMMANDS: ClassVar = {_commands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (28, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares no ClassVar
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (28, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="All keys", id="help"),
         Binding("q", "quit", "Quit", tooltip="Wait for the last words, then end", id="quit"),
@@ -118,6 +122,12 @@ class CaptionsApp(App[None]):
         from captions.dashboard.driver import TerminalDriver, terminal_is_there
 
         return TerminalDriver if terminal_is_there() else stock
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Write no more than what changed."""
+        if isinstance(renderable, ChopsUpdate):
+            renderable = TightUpdate(renderable.chops, renderable.spans, renderable.chop_ends)
+        super()._display(screen, renderable)
 
     def compose(self) -> ComposeResult:
         """State and level above, captions and settings, keys below."""

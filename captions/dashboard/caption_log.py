@@ -84,6 +84,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         self._tail: list[Strip] = []
         self._tail_rows = 0
         self._width = 0
+        self._thumb = 0
         self._painted: list[Strip] = []
         self._strips: LRUCache[int, list[Strip]] = LRUCache(CACHED_ENTRIES)
         self._styles: dict[str, Style] = {}
@@ -170,11 +171,14 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
             for strip in self._render_rows(NOW, f"{safe(partial.text).strip()}{MORE}", "partial")
         ]
         self._tail_rows = max(self._tail_rows, len(self._tail)) if self._tail else 0
-        if self.virtual_size != (size := Size(self._width, self._rows + self._tail_rows)):
-            self.virtual_size = size
+        # Set past the reactive, which would lay out the whole screen and paint all of it again.
+        self.set_reactive(ScrollView.virtual_size, Size(self._width, self._rows + self._tail_rows))
         if self.following:
             self._to_end()
+        else:
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
         self._repaint()
+        self._move_scrollbar()
 
     def _repaint(self) -> None:
         """Have those cells painted that are not what they were when they were last painted."""
@@ -185,6 +189,20 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         if dirty:
             self.refresh(*dirty)
 
+    def _move_scrollbar(self) -> None:
+        """Bring the scrollbar up to date: for a follower, only when it would look different.
+
+        At the live end it stands at the bottom and becomes shorter ever more slowly; painting it costs as much as
+        several rows of text.
+        """
+        length, height = max(1, self.virtual_size.height), self.size.height
+        thumb = min(height, round(height * height / length))
+        if not self.following or thumb != self._thumb:
+            self._thumb = thumb
+            self.vertical_scrollbar.window_virtual_size = length
+            self.vertical_scrollbar.window_size = height
+            self.vertical_scrollbar.position = self.scroll_y
+
     def _render_rows(self, time: str, text: str, style: str) -> list[Strip]:
         """Return the strips of one entry: the time beside the first row, then the text, as wide as the log."""
         gutter = self._time_cells
@@ -194,7 +212,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
             strip = Strip([Segment(" " * (1 + gutter) + row, body)])
             if number == 0 and time and gutter:
                 strip = Strip([Segment(f" {time:>{gutter - 2}}  ", self._style("time")), Segment(row, body)])
-            strips.append(strip.adjust_cell_length(self._width, body))
+            strips.append(strip.adjust_cell_length(self._width, body).simplify())
         return strips
 
     def _entry_strips(self, index: int) -> list[Strip]:
@@ -280,14 +298,13 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Stop following when the reader goes up, follow again at the end.
 
-        Takes the place of ScrollView's, which repaints every cell.
+        In place of ScrollView's, which paints every cell.
         """
-        if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.position = new_value
         self._repaint()
         self.following = round(new_value) >= self.max_scroll_y
         if self.following:
             self.unseen = 0
+        self._move_scrollbar()
 
     def watch_following(self) -> None:
         """Tell the pane."""

@@ -1,4 +1,4 @@
-"""What is happening, to whom, for how long, and where in a file: in a symbol, a word and a colour, to see at a glance."""
+"""What is happening, to whom, for how long, and where in a file: a symbol, a word and a colour, to see at a glance."""
 
 from collections.abc import Callable
 from typing import ClassVar
