@@ -1,0 +1,233 @@
+"""Moonshine: English, on this machine, with the model that its package carries.
+
+The package's own streaming is used for one thing only, telling speech from silence (`skip_transcription`: no model is
+loaded for it, 0.4 % of one core a stream). Stretches of speech are read by its non-streaming call, for these reasons,
+each measured on version 0.0.73:
+
+- its lines overlap by half a second where it splits them, so words at the seam are said twice;
+- it splits at pauses of a quarter of a second, and a sentence read in pieces has more errors than one read whole;
+- what an update costs grows with all that the stream has heard;
+- results are kept in one place per model: two calls at a time garble each other's text. So one thread reads for all
+  streams, and because the model spreads over all cores by itself, nothing is lost by that.
+"""
+
+import contextlib
+import heapq
+import itertools
+import os
+import statistics
+import threading
+import time
+import wave
+from collections import deque
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from captions.audio.block import Samples
+from captions.errors import RecognizerMissing
+from captions.server.engines import RATE
+from captions.server.loops import is_loop, without_loops
+from captions.server.utterances import STEP, Utterances
+
+SPEECH_WINDOW = "0.2"
+"""Seconds over which the speech detector averages. Its own default, 0.5, finds the end of speech 0.15 s later."""
+LOOK_BEHIND = "6400"
+"""Samples before the detection of speech that belong to it: 400 ms, so that no first consonant is cut off."""
+OLD = 20 * RATE
+"""Samples after which a detector is made anew in the next silence."""
+TOO_OLD = 60 * RATE
+"""Samples after which a detector is made anew although someone speaks."""
+WARM_UP = RATE
+"""Samples that a new detector hears again of what the old one heard: 1 s."""
+READ_PER_SECOND = 10.0
+"""Seconds of audio that are read in a second of continuous speech, on average: each partial reads its stretch anew."""
+MOST_BUSY = 0.8
+"""Share of its time that the reading thread may be busy with streams at the pace of speech; the rest is for peaks."""
+COSTS_KEPT = 51
+"""Readings whose median tells what a reading costs."""
+
+
+class MoonshineEngine:
+    """The engine; making it loads the model, which takes a quarter of a second and blocks. Raises RecognizerMissing."""
+
+    def __init__(self) -> None:
+        try:
+            import moonshine_voice
+            from moonshine_voice.moonshine_api import ModelArch
+            from moonshine_voice.transcriber import Transcriber
+        except (ImportError, OSError) as error:
+            raise RecognizerMissing(
+                f"The recogniser on this machine cannot be loaded: {error}.",
+                "Install it with: pip install 'captions[local]'. It runs on Linux with glibc 2.34 or later, macOS 15 "
+                "on arm64 and Windows; anywhere else use a recogniser on another machine.",
+            ) from None
+        assets = Path(moonshine_voice.__file__).parent / "assets"
+        model = assets / "tiny-en"
+        if not model.is_dir():
+            raise RecognizerMissing(
+                "The installed moonshine-voice does not carry its English model.",
+                "Install the release that does: pip install 'captions[local]'.",
+            )
+        self.name = "moonshine tiny-en"
+        self.languages: tuple[str, ...] = ("en-US",)
+        options = {"return_audio_data": False, "identify_speakers": False}
+        # A threshold of 0 makes the whole audio one line: where to split it is decided in utterances.py.
+        self._model = Transcriber(model, ModelArch.TINY, options=_texts(options | {"vad_threshold": 0}))
+        self._speech = Transcriber(
+            model,
+            ModelArch.TINY,
+            options=_texts(
+                options
+                | {
+                    "skip_transcription": True,
+                    "vad_window_duration": SPEECH_WINDOW,
+                    "vad_look_behind_sample_count": LOOK_BEHIND,
+                    "vad_max_segment_duration": 600,
+                }
+            ),
+        )
+        self._reading = _ReadingThread(self._model)
+        speech = _warm_up_speech(assets)
+        self._reading.read(speech, urgent=True)  # the first is slower than all others
+        self._reading.costs.clear()
+        self._reading.read(speech, urgent=True)
+
+    def capacity(self) -> int:
+        """See Engine: from what readings cost lately, beginning with one that was made while loading."""
+        return max(1, int(MOST_BUSY / (READ_PER_SECOND * statistics.median(self._reading.costs))))
+
+    def open(self) -> Utterances:
+        """See Engine."""
+        return Utterances(_SpeechDetector(self._speech), self._reading)
+
+    def close(self) -> None:
+        """See Engine."""
+        self._reading.close()
+        self._speech.close()
+        self._model.close()
+
+
+class _ReadingThread:
+    """The one thread that uses the model. Its queue holds at most one reading per stream, for a stream waits for it."""
+
+    def __init__(self, model: Any) -> None:
+        self.costs: deque[float] = deque(maxlen=COSTS_KEPT)
+        """Seconds that reading a second of audio took, lately."""
+        self._model = model
+        self._waiting: list[tuple[bool, int, Samples, Future[str]]] = []
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="moonshine", daemon=True)
+        self._thread.start()
+
+    def read(self, samples: Samples, *, urgent: bool) -> str:
+        """See Reader. Raises RuntimeError after `close`."""
+        future: Future[str] = Future()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the engine is closed")
+            heapq.heappush(self._waiting, (not urgent, next(self._order), samples, future))
+            self._changed.notify()
+        return future.result()
+
+    def close(self) -> None:
+        """End the thread after what it is reading; what waits is given up. Idempotent."""
+        with self._changed:
+            self._closed = True
+            for *_, future in self._waiting:
+                future.cancel()
+            self._waiting.clear()
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or self._waiting)
+                if not self._waiting:
+                    return
+                *_, samples, future = heapq.heappop(self._waiting)
+            try:
+                future.set_result(self._read(samples))
+            except Exception as error:
+                future.set_exception(error)
+
+    def _read(self, samples: Samples) -> str:
+        text = self._transcribe(samples)
+        if is_loop(text, len(samples) / RATE):
+            # Read in two halves, cut where it is quietest near the middle, the model finds its way again.
+            middle = _quietest_near_middle(samples)
+            text = f"{self._transcribe(samples[:middle])} {self._transcribe(samples[middle:])}".strip()
+        return without_loops(text)
+
+    def _transcribe(self, samples: Samples) -> str:
+        audio = (samples.astype(np.float32) / 32768).tolist()
+        began = time.perf_counter()
+        lines = self._model.transcribe_without_streaming(audio, RATE).lines
+        self.costs.append((time.perf_counter() - began) / (len(samples) / RATE))
+        return " ".join(filter(None, (line.text.strip() for line in lines))).replace(",,", ",")
+
+
+class _SpeechDetector:
+    """See utterances.Detector."""
+
+    def __init__(self, transcriber: Any) -> None:
+        self.speaking = False
+        self.start = self.end = 0
+        self._transcriber = transcriber
+        self._recent: Samples = np.empty(0, np.int16)
+        self._position = 0
+        self._stream = self._made_at(0)
+
+    def feed(self, samples: Samples) -> None:
+        if self._position - self._origin > (TOO_OLD if self.speaking else OLD):
+            self._stream.close()
+            self._stream = self._made_at(self._position - len(self._recent))
+            self._add(self._recent)
+        self._add(samples)
+        self._position += len(samples)
+        self._recent = np.concatenate([self._recent, samples])[-WARM_UP:]
+        lines = self._stream.update_transcription(self._transcriber.MOONSHINE_FLAG_FORCE_UPDATE).lines
+        if lines:
+            line = lines[-1]
+            self.speaking = not line.is_complete
+            self.start = self._origin + round(line.start_time * RATE)
+            self.end = min(self._origin + round((line.start_time + line.duration) * RATE), self._position)
+        else:
+            self.speaking = False
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def _add(self, samples: Samples) -> None:
+        self._stream.add_audio((samples.astype(np.float32) / 32768).tolist(), RATE)
+
+    def _made_at(self, position: int) -> Any:
+        self._origin = position
+        stream = self._transcriber.create_stream(update_interval=float("inf"))
+        stream.start()
+        return stream
+
+
+def _quietest_near_middle(samples: Samples) -> int:
+    third = len(samples) // 3
+    middle = samples[third : 2 * third].astype(np.float32)
+    energy = np.convolve(middle * middle, np.ones(STEP, np.float32), "same")
+    return third + int(np.argmin(energy))
+
+
+def _texts(options: dict[str, object]) -> dict[str, str]:
+    return {name: str(value).lower() for name, value in options.items()}
+
+
+def _warm_up_speech(assets: Path) -> Samples:
+    """Return 3 s of speech to read while loading, which tells what a reading costs on this machine."""
+    with contextlib.suppress(OSError, EOFError, wave.Error), wave.open(os.fspath(assets / "beckett.wav")) as file:
+        every = file.getframerate() // RATE
+        if every * RATE == file.getframerate() and file.getnchannels() == 1 and file.getsampwidth() == 2:
+            return np.frombuffer(file.readframes(3 * file.getframerate()), "<i2")[::every].copy()
+    return np.zeros(3 * RATE, np.int16)
