@@ -68,7 +68,7 @@ class PulseServer:
     def play(self, wav: Path) -> subprocess.Popen[bytes]:
         """Play a file into the sink; returns at once."""
         player = subprocess.Popen(
-            ["paplay", "--latency-msec=30", str(wav)],
+            ["paplay", "--latency-msec=500", str(wav)],
             env=os.environ | self.environment,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
