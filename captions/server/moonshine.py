@@ -15,7 +15,6 @@ import contextlib
 import heapq
 import itertools
 import os
-import statistics
 import threading
 import time
 import wave
@@ -44,10 +43,10 @@ WARM_UP = RATE
 """Samples that a new detector hears again of what the old one heard: 1 s."""
 READ_PER_SECOND = 10.0
 """Seconds of audio that are read in a second of continuous speech, on average: each partial reads its stretch anew."""
-MOST_BUSY = 0.8
+MOST_BUSY = 0.7
 """Share of its time that the reading thread may be busy with streams at the pace of speech; the rest is for peaks."""
 COSTS_KEPT = 51
-"""Readings whose median tells what a reading costs."""
+"""Readings whose cheapest tells what this machine can do: whatever else runs makes the others dearer for a while."""
 
 
 class MoonshineEngine:
@@ -97,7 +96,7 @@ class MoonshineEngine:
 
     def capacity(self) -> int:
         """See Engine: from what readings cost lately, beginning with one that was made while loading."""
-        return max(1, int(MOST_BUSY / (READ_PER_SECOND * statistics.median(self._reading.costs))))
+        return max(1, int(MOST_BUSY / (READ_PER_SECOND * min(self._reading.costs))))
 
     def open(self) -> Utterances:
         """See Engine."""

@@ -1,0 +1,47 @@
+"""The real engine, loaded once, and real servers of it."""
+
+import asyncio
+import importlib.util
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from captions.server.engines import Engine
+from captions.server.limits import Limits
+from captions.server.serving import SttServer
+from tests.server.clients import Client
+
+Serving = Callable[..., Awaitable[Client]]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """Load the engine; skips where it is not installed, which must not happen in the gate."""
+    if importlib.util.find_spec("moonshine_voice") is None:
+        reason = "moonshine-voice is not installed (pip install 'captions[local]')"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from captions.server.moonshine import MoonshineEngine
+
+    made = MoonshineEngine()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def serving(engine: Engine) -> AsyncIterator[Serving]:
+    """Return a function that starts a server with these limits and returns a client of it."""
+    running: list[tuple[SttServer, Client]] = []
+
+    async def start(*, token: str = "", engines: tuple[Engine, ...] = (engine,), **limits: object) -> Client:
+        server = SttServer(engines, Limits(**limits), token=token)  # type: ignore[arg-type]
+        client = Client(await server.start("127.0.0.1:0"))
+        running.append((server, client))
+        return client
+
+    yield start
+    for server, client in running:
+        await client.aclose()
+        await asyncio.wait_for(server.stop(0.5), 10)
