@@ -205,9 +205,7 @@ class Engine:
         if self.settings.input != "auto":
             return self.settings.input
         try:
-            device = find_device(await list_devices(), "")
-            if not device.rates:
-                raise InputError(f"The microphone {device.name} cannot be opened just now.")
+            find_device(await list_devices(), "")
         except InputError as error:
             self._tell(
                 Notice(0.0, datetime.now(UTC), Severity.INFORMATION, f"{error.message} Playing the sample.", error.hint)

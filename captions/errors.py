@@ -31,8 +31,13 @@ class CaptionsError(Exception):
         self.message = message
         self.hint = hint
 
+    @property
+    def advice(self) -> str:
+        """The hint, and what to quote to who can help."""
+        return self.hint
+
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        return f"{self.message} {self.advice}".rstrip()
 
 
 class SettingError(CaptionsError):
@@ -88,6 +93,13 @@ class StreamError(CaptionsError):
         self.client_request_id = client_request_id
         self.request_id = request_id
         self.trace_id = trace_id
+
+    @property
+    def advice(self) -> str:
+        """The hint, with the ids that the service's support asks for."""
+        ids = {"x-request-id": self.request_id, "x-server-trace-id": self.trace_id}
+        given = ", ".join(f"{name}: {value}" for name, value in ids.items() if value)
+        return f"{self.hint} ({given})".lstrip() if given else self.hint
 
     @property
     def exit_code(self) -> ExitCode:  # type: ignore[override]

@@ -39,12 +39,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """All of the text heard since the last final. It replaces the partial before it; empty text takes it away."""
+    """All of the text heard since the last final. It replaces the partial before it; empty text takes it away.
+
+    `unconfirmed` text was heard by a stream that broke before it was final: the audio is being heard again.
+    """
 
     track: str
     start: float
     end: float
     text: str
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,21 @@ class InputChanged:
     wall: datetime
     kind: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """A stream of the recogniser has ended. It heard `seconds` of audio from `time` on, again if after a break.
+
+    `units` is what it is billed, `units_so_far` what the session is (15 s each with SpeechKit; 0 where nothing is).
+    """
+
+    time: float
+    wall: datetime
+    recognizer: str
+    seconds: float
+    units: int
+    units_so_far: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +145,7 @@ class Phase(StrEnum):
     PAUSED = "paused"
     RECONNECTING = "reconnecting"
     ENDED = "end of file"
+    WAITING = "waiting for the microphone"
     NO_INPUT = "no input"
     FAILED = "stopped"
 
@@ -144,8 +164,16 @@ class SessionState:
     since: float
 
 
-Entry = Final | Gap | InputChanged | Paused | Resumed | Notice
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much audio waits to be sent, in seconds, after how many failed streams in a row."""
+
+    seconds: float
+    failures: int
+
+
+Entry = Final | Gap | InputChanged | StreamEnded | Paused | Resumed | Notice
 """What lasts: kept in the transcript and in the journal."""
 
-Event = Entry | Level | Progress | Partial | SessionState
+Event = Entry | Level | Progress | Backlog | Partial | SessionState
 """All that the engine says."""

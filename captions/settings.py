@@ -112,6 +112,10 @@ class Setting:
             raise SettingError(f"{where}: {self.name} is {value!r}, but must be a whole number.") from None
 
 
+SERVE_TOKEN_VARIABLE = "CAPTIONS_SERVE_TOKEN"
+"""The one variable with the program's prefix that is no setting: the token that `captions serve` asks for."""
+
+
 def _setting(default: Any, help: str, group: Group, **more: Any) -> Any:
     return field(default=default, metadata={"help": help, "group": group, **more})
 
@@ -163,7 +167,7 @@ class Settings:
     )
     encoding: str = _setting(
         "LINEAR16_PCM",
-        "How audio travels: LINEAR16_PCM, or OGG_OPUS for a tenth of the bytes.",
+        "How audio travels: LINEAR16_PCM, or OGG_OPUS for a seventh of the bytes.",
         Group.RECOGNITION,
         choices=("LINEAR16_PCM", "OGG_OPUS"),
         sidebar=True,
@@ -267,7 +271,7 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] = os.enviro
                 values[row.name], origin[row.name] = row.parse(environment[variable], variable), variable
     known = [row.variable for row in ROWS.values()]
     for variable in environment:
-        if variable.startswith("CAPTIONS_") and variable not in known:
+        if variable.startswith("CAPTIONS_") and variable not in (*known, SERVE_TOKEN_VARIABLE):
             raise SettingError(f"There is no setting for the variable {variable}.", nearest(variable, known))
     for name, value in flags.items():
         values[name], origin[name] = ROWS[name].parse(value, ROWS[name].flag), ROWS[name].flag

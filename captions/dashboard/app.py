@@ -36,7 +36,7 @@ from captions.dashboard.status_line import StatusLine
 from captions.dashboard.themes import THEMES
 from captions.dashboard.worker import Controls, Device, ListDevices, MakeEngine, run_engine
 from captions.errors import CaptionsError, ExitCode
-from captions.events import InputChanged, Phase, SessionState
+from captions.events import InputChanged, Phase, SessionState, StreamEnded
 from captions.settings import ROWS, Group, Settings, log_folder
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ DRAIN_SECONDS = 2.0
 SIGNAL_SECONDS = 4.0
 """After a signal the process ends within this time, whatever hangs."""
 SEEK_SECONDS = 10.0
+QUIT = "Wait for the last words, then end"
 HERE = Path(__file__).parent
 
 
@@ -69,8 +70,8 @@ class CaptionsApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (28, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="All keys", id="help"),
-        Binding("q", "quit", "Quit", tooltip="Wait for the last words, then end", id="quit"),
-        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, id="quit.anywhere"),
+        Binding("q", "quit", "Quit", tooltip=QUIT, id="quit"),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True, tooltip=QUIT, id="quit.anywhere"),
         Binding("space", "pause", "Pause", tooltip="Stop listening, or listen again", id="pause"),
         Binding("m", "microphone", "Microphone", tooltip="Listen to the microphone", id="microphone"),
         Binding("o", "open", "Open", tooltip="Play an audio or video file", id="open"),
@@ -164,9 +165,14 @@ class CaptionsApp(App[None]):
             self.meter.show(tick.level)
         if tick.progress is not None:
             self.status.show_progress(tick.progress)
+        if tick.backlog is not None:
+            self.status.show_backlog(tick.backlog)
 
     @on(EntryAdded)
     def _entry_added(self, message: EntryAdded) -> None:
+        if isinstance(message.entry, StreamEnded):  # that streams follow one another is nothing to a reader
+            self.status.show_billed(message.entry.units_so_far)
+            return
         self.captions.add([message.entry])
         if isinstance(message.entry, InputChanged):
             self.status.show_progress(None)

@@ -38,8 +38,13 @@ SHORT_TIME_FROM = 36
 NOW = "now"
 MORE = "\u00a0…"
 """Ends a partial; the space keeps it on the row of the last word."""
+UNCONFIRMED = "\u00a0… (not confirmed yet)"
 EMPTY = "Nothing was said yet."
 CACHED_ENTRIES = 512
+
+
+def _partial_text(partial: Partial) -> str:
+    return safe(partial.text).strip() + (UNCONFIRMED if partial.unconfirmed else MORE)
 
 
 class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
@@ -85,6 +90,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         self._tail_rows = 0
         self._width = 0
         self._thumb = 0
+        self._kept_place: tuple[int, tuple[int, int]] | None = None
         self._painted: list[Strip] = []
         self._strips: LRUCache[int, list[Strip]] = LRUCache(CACHED_ENTRIES)
         self._styles: dict[str, Style] = {}
@@ -116,6 +122,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         self._continues.clear()
         self._open_utterances.clear()
         self._partials.clear()
+        self._kept_place = None
         self._wrap_all()
         self._lay_out_tail()
         self.follow()
@@ -168,7 +175,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         self._tail = [
             strip
             for partial in self._partials.values()
-            for strip in self._render_rows(NOW, f"{safe(partial.text).strip()}{MORE}", "partial")
+            for strip in self._render_rows(NOW, _partial_text(partial), "partial")
         ]
         self._tail_rows = max(self._tail_rows, len(self._tail)) if self._tail else 0
         # Set past the reactive, which would lay out the whole screen and paint all of it again.
@@ -272,11 +279,17 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
             starts = row_starts(self._texts[index], self._text_cells)
             row = self._tops[index] + bisect_right(starts, character) - 1
             self.scroll_to(y=row, animate=False, force=True)
+            self._kept_place = self.scroll_offset.y, place
         self.refresh()
 
     def _reading_place(self) -> tuple[int, int] | None:
-        """The entry at the top of what is in sight, and the index of the first character of it there."""
+        """The entry at the top of what is in sight, and the index of the first character of it there.
+
+        It stays the same through several resizes, so that the place does not drift with each.
+        """
         row = self.scroll_offset.y
+        if self._kept_place is not None and self._kept_place[0] == row:
+            return self._kept_place[1]
         if not self._width or not 0 <= row < self._rows:
             return None
         index = bisect_right(self._tops, row) - 1

@@ -29,9 +29,10 @@ class CaptionsCommands(Provider):
 
     def _commands(self) -> Iterator[Command]:
         app = cast("CaptionsApp", self.app)
-        for binding in app.BINDINGS:
-            if isinstance(binding, Binding) and binding.tooltip and binding.action != "command_palette":
-                yield Command(binding.description, binding.tooltip, partial(app.run_action, binding.action))
+        bindings = {binding.action: binding for binding in app.BINDINGS if isinstance(binding, Binding)}
+        for action, binding in bindings.items():
+            if binding.tooltip and action != "command_palette":
+                yield Command(binding.description, binding.tooltip, partial(app.run_action, action))
         for label, value in input_choices(app.devices, app.settings.input):
             yield Command(f"Listen to: {label.plain}", "Change the input", partial(app.listen_to, value))
         for row in ROWS.values():

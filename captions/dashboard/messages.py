@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from captions.events import Entry, Level, Partial, Progress, SessionState
+from captions.events import Backlog, Entry, Level, Partial, Progress, SessionState
 
 
 @dataclass
@@ -13,6 +13,7 @@ class EngineTick(Message, bubble=False):
 
     level: Level | None = None
     progress: Progress | None = None
+    backlog: Backlog | None = None
     partials: dict[str, Partial] = field(default_factory=dict)
 
 

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from captions.dashboard.entry_text import duration, safe
 from captions.dashboard.painting import changed_columns
 from captions.dashboard.wrapping import rows
-from captions.events import Phase, Progress, SessionState
+from captions.events import Backlog, Phase, Progress, SessionState
 
 LOOKS = {
     Phase.STARTING: ("◌", "STARTING", "waiting"),
@@ -21,15 +21,18 @@ LOOKS = {
     Phase.LISTENING: ("●", "LISTENING", "listening"),
     Phase.PAUSED: ("‖", "PAUSED", "paused"),
     Phase.RECONNECTING: ("↻", "RECONNECTING", "waiting"),
+    Phase.WAITING: ("◌", "WAITING", "waiting"),
     Phase.ENDED: ("■", "END OF FILE", "paused"),
     Phase.NO_INPUT: ("○", "NO INPUT", "waiting"),
     Phase.FAILED: ("✕", "STOPPED", "failed"),
 }
 """Symbol, word and component style of each phase."""
-TO_THE_SECOND = {Phase.STARTING, Phase.CONNECTING, Phase.LISTENING, Phase.RECONNECTING}
+TO_THE_SECOND = {Phase.STARTING, Phase.CONNECTING, Phase.LISTENING, Phase.RECONNECTING, Phase.WAITING}
 """Phases in which time matters to the second; in the others to the minute, so that a screen at rest costs nothing."""
 DETAIL_ROWS = 3
 BAR_CELLS = 24
+LIVE_SECONDS = 1.0
+"""Audio that waits for less than this is live."""
 
 
 class StatusLine(Widget):
@@ -52,6 +55,8 @@ class StatusLine(Widget):
         self._clock = clock
         self._state = SessionState(Phase.STARTING, "", "", clock())
         self._progress: Progress | None = None
+        self._backlog = Backlog(0.0, 0)
+        self._billed = 0
         self._finishing = False
         self._painted: Strip | None = None
 
@@ -72,6 +77,16 @@ class StatusLine(Widget):
     def show_progress(self, progress: Progress | None) -> None:
         """Show where a file is being played; None when nothing is played."""
         self._progress = progress
+        self._repaint()
+
+    def show_backlog(self, backlog: Backlog) -> None:
+        """Show how far behind live the session is, and how often it failed in a row."""
+        self._backlog = backlog
+        self._repaint()
+
+    def show_billed(self, units: int) -> None:
+        """Show how many units the service has billed so far; none where nothing is billed."""
+        self._billed = units
         self._repaint()
 
     def show_finishing(self) -> None:
@@ -117,7 +132,7 @@ class StatusLine(Widget):
         """The state's chip and what fits beside it: how long, who listens, and where in the file at the right."""
         style = self.get_component_rich_style
         symbol, word, look = LOOKS[self._state.phase]
-        since, who = self._since(), safe(self._state.recognizer)
+        since, who = self._since(), self._who()
         if self._finishing:
             symbol, word, look, since, who = "◌", "FINISHING", "waiting", "the last words …", ""
         chip = f" {symbol} {word} "
@@ -142,6 +157,17 @@ class StatusLine(Widget):
         if right:
             segments.append(Segment(place + " ", style("status-line--text")))
         return Strip(segments).adjust_cell_length(self.size.width, style("status-line--text"))
+
+    def _who(self) -> str:
+        """Who listens, how far behind, after how many failures, and for how many units."""
+        parts = [safe(self._state.recognizer)]
+        if self._backlog.seconds >= LIVE_SECONDS:
+            parts.append(f"{self._backlog.seconds:.0f} s behind")
+        if self._backlog.failures:
+            parts.append(f"try {self._backlog.failures + 1}")
+        if self._billed:
+            parts.append(f"{self._billed} units billed")
+        return "  ·  ".join(part for part in parts if part)
 
     def _place(self) -> tuple[str, str]:
         """Where in the file, in words and as a bar; the bar only where the file says how long it is."""

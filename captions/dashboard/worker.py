@@ -1,7 +1,7 @@
 """The door between the engine and the dashboard: the only place that knows both sides.
 
 Runs on the app's event loop. The engine calls `Bridge.on_event`, which must cost nothing: what changes many times a
-second (level, progress, partials) is kept as the newest only, and told at most `TICKS_PER_SECOND` times a second;
+second (level, progress, backlog, partials) is kept as the newest only, and told at most `TICKS_PER_SECOND` times a second;
 all else is told one by one. So neither a flood of partials nor a slow screen delays a final.
 """
 
@@ -14,7 +14,7 @@ from textual.message import Message
 
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged
 from captions.errors import CaptionsError, ExitCode
-from captions.events import Event, Final, Level, Partial, Progress, SessionState
+from captions.events import Backlog, Event, Final, Level, Partial, Progress, SessionState
 from captions.settings import Settings, log_folder
 
 TICKS_PER_SECOND = 10
@@ -75,6 +75,9 @@ class Bridge:
                 self._tell_soon()
             case Progress():
                 self._next.progress = event
+                self._tell_soon()
+            case Backlog():
+                self._next.backlog = event
                 self._tell_soon()
             case Partial():
                 self._next.partials[event.track] = event

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from captions.errors import CredentialsError
 from captions.recognition.credentials import find_credentials
@@ -22,7 +23,8 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
     endpoint = parse_endpoint(settings.endpoint)
     elsewhere = endpoint != parse_endpoint(SPEECHKIT)
     if settings.recognizer != "local":
-        credentials = find_credentials(environment, settings.credentials_file, settings.folder_id)
+        find = partial(find_credentials, environment, settings.credentials_file, settings.folder_id)
+        credentials = find()
         if credentials is not None or elsewhere:
             from captions.recognition.speechkit_v2 import SpeechKitV2
 
@@ -31,6 +33,7 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
                 tls=settings.tls,
                 ca_file=settings.ca_file,
                 credentials=credentials,
+                find_credentials=find,
                 name=f"recogniser at {endpoint}" if elsewhere else "SpeechKit",
             )
         if settings.recognizer == "speechkit-v2":

@@ -19,8 +19,10 @@ import captions
 from captions.errors import RecognizerMissing, StreamError
 from captions.plain_text import plain
 from captions.recognition.credentials import Credentials, Kind
+from captions.recognition.limits import StreamLimits
 from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.speechkit_v2 import SpeechKitV2, SpeechKitV2Stream
+from captions.settings import SERVE_TOKEN_VARIABLE
 
 START_SECONDS = 30.0
 """How long the process may take to load its model."""
@@ -30,8 +32,6 @@ LONGEST_SOCKET_PATH = 100
 """Bytes that every system allows a socket's path to have (Linux 107, macOS 103)."""
 STDERR_KEPT = 8_192
 """Bytes of what the process says on its standard error that are kept; older ones are dropped."""
-TOKEN_VARIABLE = "CAPTIONS_SERVE_TOKEN"
-"""Environment variable in which `captions serve` finds the token to ask for."""
 
 _READY = re.compile(r"listening on (?P<address>\S+), languages (?P<languages>[\w,-]+)")
 
@@ -52,6 +52,7 @@ class LocalRecognizer:
         end_seconds: float = END_SECONDS,
     ) -> None:
         self.name = "local recogniser"
+        self.limits = StreamLimits()
         self.languages: tuple[str, ...] = ()
         self._command = command
         self._start_seconds = start_seconds
@@ -79,6 +80,10 @@ class LocalRecognizer:
                 raise
         client = await self._running()
         return await client.open(options)
+
+    async def renew(self) -> bool:
+        """There are no credentials to read again."""
+        return False
 
     async def aclose(self) -> None:
         """End the process, for good: its input is closed, then it is terminated, then killed. Idempotent.
@@ -118,7 +123,7 @@ class LocalRecognizer:
         if sys.platform == "win32" or len(os.fsencode(listen)) > LONGEST_SOCKET_PATH:
             listen = "127.0.0.1:0"
             credentials = Credentials(Kind.API_KEY, secrets.token_urlsafe(32))
-            environment[TOKEN_VARIABLE] = credentials.secret
+            environment[SERVE_TOKEN_VARIABLE] = credentials.secret
         command = self._command or (sys.executable, "-m", "captions", "serve")
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -126,6 +131,7 @@ class LocalRecognizer:
                 "--listen",
                 listen,
                 "--until-stdin-closes",
+                "--unlimited",
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from captions.audio.block import Samples
 from captions.events import Word
+from captions.recognition.limits import StreamLimits
 
 
 class Encoding(StrEnum):
@@ -30,6 +31,11 @@ class RecognitionOptions:
     literature_text: bool = False
     single_utterance: bool = False
     folder_id: str = ""
+
+    @property
+    def bytes_a_second(self) -> float:
+        """How many bytes of audio are sent for a second; for Ogg Opus more than was measured on speech (4.3 kB)."""
+        return 2 * self.sample_rate_hertz if self.audio_encoding is Encoding.LINEAR16_PCM else 8_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +81,19 @@ class Recognizer(Protocol):
     languages: tuple[str, ...]
     """Language codes it takes, once it is prepared; the first is its own default."""
 
+    limits: StreamLimits
+    """What one stream may have."""
+
     async def prepare(self) -> None:
         """Be ready to open streams: start what must be started. Costs nothing when it is. Raises as `open` does."""
         ...
 
     async def open(self, options: RecognitionOptions) -> RecognitionStream:
         """Begin a stream and send its settings. Raises StreamError, CredentialsError or RecognizerMissing."""
+        ...
+
+    async def renew(self) -> bool:
+        """Read credentials again, after they were refused; whether there are any to try. Raises CredentialsError."""
         ...
 
     async def aclose(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from captions.audio.block import AudioBlock
-from captions.events import Final, Gap, Partial
+from captions.events import Event, Final, Gap, Partial
 
 
 @dataclass(slots=True, eq=False)
@@ -33,8 +33,16 @@ class Segment:
     """Set when all of it was sent to a stream: the next segment may begin to be heard."""
     outbox: deque[Final | Gap | Partial] = field(default_factory=deque)
     """What was heard, while a segment before this one has not said its last word."""
+    after: list[Event] = field(default_factory=list)
+    """What happened at its end: told after its last word."""
     pending: Partial | None = None
     """Text that no final has confirmed yet."""
+    told: deque[tuple[int, str]] = field(default_factory=deque)
+    """Texts of finals that may be of audio after `covered`, each with how much had been sent when it came."""
+    results: int = 0
+    """How many results streams have given of it."""
+    attached: bool = False
+    """Whether a stream is at work on it."""
     _blocks: list[AudioBlock] = field(default_factory=list)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -57,6 +65,8 @@ class Segment:
         self.covered = max(self.covered, min(position, self.end))
         keep = bisect_right(self._blocks, self.covered, key=lambda block: block.end)
         del self._blocks[:keep]
+        while self.told and self.told[0][0] <= self.covered:
+            self.told.popleft()
 
     async def audio_from(self, position: int) -> AudioBlock | None:
         """Return the audio from `position` to the end of its block, waiting for it; None after the last sample.

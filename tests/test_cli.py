@@ -1,0 +1,132 @@
+"""The command line: quick to answer, plain about mistakes."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from captions import __version__
+from captions.cli import main
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "captions", *words], capture_output=True, text=True, timeout=60)
+
+
+def modules_after(*words: str) -> set[str]:
+    """The modules that a command has imported when it ends."""
+    program = (
+        "import sys\nfrom captions.cli import main\n"
+        f"try:\n    main({list(words)!r})\nexcept SystemExit:\n    pass\n"
+        "print('\\n'.join(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stderr.splitlines())
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout) == (0, f"captions {__version__}\n")
+
+
+@pytest.mark.parametrize("words", [("--version",), ("--help",), ("settings",), ("serve", "--help")])
+def test_what_needs_nothing_heavy_imports_nothing_heavy(words: tuple[str, ...]) -> None:
+    heavy = {"numpy", "grpc", "textual", "rich", "av", "sounddevice", "moonshine_voice", "asyncio"}
+    assert not heavy & modules_after(*words)
+
+
+@pytest.mark.parametrize(
+    "module", ["captions.engine", "captions.headless", "captions.audio.source", "captions.recognition.session"]
+)
+def test_the_engine_runs_without_textual(module: str) -> None:
+    program = f"import sys, {module}; sys.exit('textual' in sys.modules or 'rich' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_help_names_every_command_and_what_a_source_is() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ("live", "transcribe", "serve", "devices", "settings", "SOURCE", "API_KEY"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--langauge", "ru-RU"], "Did you mean --language?"),
+        (["transcribe"], "SOURCE"),
+        (["transcribe", "sample", "--format", "srt"], "ndjson"),
+        (["transcribe", "sample", "--sample-rate", "44100"], "8000, 16000 or 48000"),
+        (["transcribe", "sample", "--input", "microphone"], "given twice"),
+        (["--settings", "/nowhere/settings.toml", "settings"], "/nowhere/settings.toml"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = int(str(ended.code))
+    captured = capsys.readouterr()
+    assert code == 2
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert not captured.out
+
+
+def test_the_dashboard_says_that_it_needs_a_terminal() -> None:
+    done = run()
+    assert done.returncode == 2
+    assert "needs a terminal" in done.stderr
+    assert "captions transcribe" in done.stderr
+
+
+def test_settings_are_printed_as_a_settings_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAPTIONS_MODEL", "general:rc")
+    assert main(["settings", "--language", 'q"\\uote']) == 0
+    text = capsys.readouterr().out
+    values = tomllib.loads(text)
+    assert (values["language"], values["model"], values["tls"]) == ('q"\\uote', "general:rc", True)
+    assert "# From: --language" in text
+    assert "# From: CAPTIONS_MODEL" in text
+    assert "# From: default" in text
+
+
+def test_a_mistake_of_ours_leaves_its_traceback_in_a_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own_environment: Path
+) -> None:
+    def broken(_: object) -> int:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr("captions.cli.COMMANDS", {"settings": broken})
+    assert main(["settings"]) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "Traceback" not in said
+    (log,) = own_environment.rglob("crash.log")
+    assert "ZeroDivisionError: ours" in log.read_text()
+
+
+def test_no_flag_takes_a_secret() -> None:
+    for command in ("live", "transcribe", "serve"):
+        text = run(command, "--help").stdout.lower()
+        for secret in ("--token ", "--api-key", "--iam-token"):
+            assert secret not in text
+
+
+def test_devices_are_listed_or_their_lack_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["devices", "--json"])
+    captured = capsys.readouterr()
+    if code == 0:
+        for device in json.loads(captured.out):
+            assert device["name"]
+            assert set(device["rates"]) <= {8_000, 16_000, 48_000}
+    else:
+        assert code == 3
+        assert "PortAudio" in captured.err

@@ -1,0 +1,188 @@
+"""`captions transcribe` in the shell: words on standard output, the rest on standard error, honest exit codes."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from captions.events import Final
+from captions.transcript.journal import read_journal
+from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    output: str
+    errors: str
+
+
+async def start(*words: str, **environment: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "captions", "transcribe", *words,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+async def transcribe(script: Script, *words: str, **environment: str) -> Done:
+    async with ScriptedServer(script) as server:
+        process = await start(*words, "--endpoint", server.target, "--no-tls", **environment)
+        output, errors = await asyncio.wait_for(process.communicate(), 30)
+        assert process.returncode is not None
+        return Done(process.returncode, output.decode(), errors.decode())
+
+
+def journal_finals(home: Path) -> list[str]:
+    (path,) = home.rglob("*.jsonl")
+    return [entry.text for entry in read_journal(path) if isinstance(entry, Final)]
+
+
+@pytest.fixture
+def second_of_sound(tmp_path: Path) -> str:
+    """A file of 1.0 s at 16 kHz."""
+    path = tmp_path / "talk.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(np.zeros(16_000, "<i2").tobytes())
+    return str(path)
+
+
+async def says_two_things(stream: ServedStream) -> None:
+    await stream.config()
+    await stream.reply(partial("it was"))
+    await stream.reply(final("it was the best", end_of_utterance=True))
+    await stream.until_half_close()
+    await stream.reply(final("[of] times \x1b[31mred", end_of_utterance=True))
+
+
+async def test_finals_are_lines_on_standard_output_and_kept_in_the_journal(
+    second_of_sound: str, own_environment: Path
+) -> None:
+    done = await transcribe(says_two_things, second_of_sound, "--speed", "max")
+    assert done.code == 0
+    assert done.output == "it was the best\n[of] times [31mred\n"
+    assert done.errors == ""
+    assert journal_finals(own_environment) == done.output.splitlines()
+
+
+async def test_partials_are_shown_when_asked_for(second_of_sound: str) -> None:
+    done = await transcribe(says_two_things, second_of_sound, "--speed", "max", "--partials")
+    assert done.output.splitlines()[0] == "… it was"
+
+
+async def test_ndjson_has_every_event_with_its_times(second_of_sound: str) -> None:
+    done = await transcribe(says_two_things, second_of_sound, "--speed", "max", "--format", "ndjson", "--partials")
+    records = [json.loads(line) for line in done.output.splitlines()]
+    kinds = [record["type"] for record in records]
+    assert kinds.count("final") == 2
+    assert kinds.index("input") < kinds.index("partial") < kinds.index("final")
+    assert records[-1] == {"type": "state", "phase": "end of file", "recognizer": records[-1]["recognizer"],
+                           "detail": "talk.wav"}  # fmt: skip
+    last = next(record for record in reversed(records) if record["type"] == "final")
+    assert 0 <= last["start"] <= last["end"] == pytest.approx(1.0)
+    assert last["wall"].endswith("+00:00")
+
+
+async def test_a_raw_file_of_the_services_own_example_is_sent_as_it_is(tmp_path: Path) -> None:
+    seen: list[ServedStream] = []
+
+    async def script(stream: ServedStream) -> None:
+        seen.append(stream)
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(final("привет", end_of_utterance=True))
+
+    samples = np.arange(8_000, dtype="<i2")
+    (tmp_path / "speech.pcm").write_bytes(samples.tobytes())
+    done = await transcribe(
+        script, str(tmp_path / "speech.pcm"), "--pcm-rate", "8000", "--sample-rate", "8000", "--language", "ru-RU",
+        "--profanity-filter", "--speed", "max", IAM_TOKEN="t1.secret-of-a-test", FOLDER_ID="b1gfolder",
+    )  # fmt: skip
+    assert done.output == "привет\n"
+    (stream,) = seen
+    assert stream.received == samples.tobytes()
+    assert stream.metadata["authorization"] == "Bearer t1.secret-of-a-test"
+    assert stream.settings is not None
+    assert stream.settings.folder_id == "b1gfolder"
+    specification = stream.settings.specification
+    assert (specification.language_code, specification.sample_rate_hertz) == ("ru-RU", 8_000)
+    assert (specification.profanity_filter, specification.partial_results) == (True, True)
+    assert "t1.secret" not in done.output + done.errors
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (grpc.StatusCode.UNAUTHENTICATED, 5),
+        (grpc.StatusCode.PERMISSION_DENIED, 5),
+        (grpc.StatusCode.INVALID_ARGUMENT, 4),
+    ],
+)
+async def test_a_refusal_ends_with_the_services_words_and_ids_and_a_code_of_its_kind(
+    second_of_sound: str, status: grpc.StatusCode, code: int
+) -> None:
+    async def refuses(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.abort(status, "the service's own words", {"x-request-id": "request-17"})
+
+    done = await transcribe(refuses, second_of_sound)
+    assert done.code == code
+    assert status.name in done.errors
+    assert "the service's own words" in done.errors
+    assert "request-17" in done.errors
+    assert done.output == ""
+    assert "Traceback" not in done.errors
+
+
+async def test_an_input_that_is_not_there_ends_with_code_3(tmp_path: Path) -> None:
+    done = await transcribe(says_two_things, str(tmp_path / "none.wav"))
+    assert done.code == 3
+    assert "none.wav" in done.errors
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_ends_it_after_the_last_words(second_of_sound: str, number: signal.Signals, code: int) -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.reply(final("first", end_of_utterance=True))
+        await stream.until_half_close()
+        await stream.reply(final("last words", end_of_utterance=True))
+
+    async with ScriptedServer(script) as server:
+        process = await start(second_of_sound, "--endpoint", server.target, "--no-tls")
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 20) == b"first\n"
+        process.send_signal(number)
+        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        assert (process.returncode, output.decode()) == (code, "last words\n"), errors
+
+
+async def test_a_reader_that_goes_away_ends_it_quietly(second_of_sound: str) -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        while await stream.message():
+            await stream.reply(final("again", end_of_utterance=True))
+
+    async with ScriptedServer(script) as server:
+        process = await asyncio.create_subprocess_shell(
+            f"{sys.executable} -m captions transcribe {second_of_sound} --endpoint {server.target} --no-tls"
+            ' | head -n 1; echo "${PIPESTATUS[0]}"',
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            executable="/bin/bash",
+        )
+        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        assert output.decode().split() == ["again", "141"]
+        assert errors == b""
