@@ -347,6 +347,8 @@ class CaptionsApp(App[None]):
         self._end(self._exit_code)
 
     def _end_by_signal(self, number: int) -> None:
+        if self._quitting:  # a terminal that goes away tells it twice
+            return
         timer = threading.Timer(SIGNAL_SECONDS, os._exit, (128 + number,))
         timer.daemon = True
         timer.start()

@@ -1,7 +1,7 @@
 """The door between the engine and the dashboard: the only place that knows both sides.
 
-Runs on the app's event loop. The engine calls `Bridge.on_event`, which must cost nothing: what changes many times a
-second (level, progress, backlog, partials) is kept as the newest only, and told at most `TICKS_PER_SECOND` times a second;
+Runs on the app's event loop. The engine calls `Bridge.on_event`, which must cost nothing. Of what changes many times
+a second (level, progress, backlog, partials) the newest is kept, and told at most `TICKS_PER_SECOND` times a second;
 all else is told one by one. So neither a flood of partials nor a slow screen delays a final.
 """
 

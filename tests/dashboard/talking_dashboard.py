@@ -1,6 +1,6 @@
 """A program for tests in a real terminal: the whole dashboard, with an engine that talks at the pace of a person.
 
-`python talking_dashboard.py REPORT`: level 10 times a second, a partial 5 times, a final every 3 s. It prints noise on
+`python talking_dashboard.py REPORT [BUFFER_BYTES]`: level 10 times a second, a partial 5 times, a final every 3 s. It prints noise on
 descriptor 2 as native libraries do, and in the end writes to REPORT how long the event loop stood still at most, the
 processor time that it took, and what was asked of the engine.
 """
@@ -14,18 +14,23 @@ import time
 from itertools import count
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fake_engine import FakeDevice, FakeEngine, final, level, microphone, partial, state  # noqa: E402
+from captions.dashboard import driver
+from captions.dashboard.app import run_dashboard
+from captions.dashboard.worker import OnEvent
+from captions.settings import Settings
+from tests.dashboard.fake_engine import (
+    FakeDevice,
+    FakeEngine,
+    final,
+    level,
+    microphone,
+    partial,
+    state,
+)
 
-from captions.dashboard.app import run_dashboard  # noqa: E402
-from captions.dashboard.worker import OnEvent  # noqa: E402
-from captions.settings import Settings  # noqa: E402
-
-WORDS = (
-    "so the first thing that we should talk about today is how long it takes until a word that was said can be read "
-    "by somebody who cannot hear it"
-).split()
+SAID = "so the first thing that we should talk about today is how long it takes until it is read by somebody"
 
 
 class TalkingEngine(FakeEngine):
@@ -47,11 +52,11 @@ class TalkingEngine(FakeEngine):
         talking.cancel()
 
     async def stop(self, drain: float = 2.0) -> None:
-        """Report, and stop."""
+        """Stop, and report."""
+        await super().stop(drain)
         share = (_cpu() - self.cpu) / (time.monotonic() - self.began)
         report = {"longest_pause": self.longest_pause, "asked": self.asked, "cpu": share}
-        Path(sys.argv[1]).write_text(json.dumps(report, default=str), encoding="utf-8")
-        await super().stop(drain)
+        await asyncio.to_thread(Path(sys.argv[1]).write_text, json.dumps(report, default=str), encoding="utf-8")
 
     async def _talk(self) -> None:
         for tick in count():
@@ -59,10 +64,14 @@ class TalkingEngine(FakeEngine):
             self.say(level(rms=-30.0 + tick * 7 % 18, peak_hold=-10.0 - tick % 30 // 10, time=tick / 10))
             said = tick % 30
             if said == 29:
-                self.say(final(f"{tick // 30} " + " ".join(WORDS[:15]), tick / 10))
+                self.say(final(f"{tick // 30} " + _words(15), tick / 10))
             elif said % 2 == 0:
-                self.say(partial(f"{tick // 30} " + " ".join(WORDS[: said // 2 + 1]), tick / 10))
+                self.say(partial(f"{tick // 30} " + _words(said // 2 + 1), tick / 10))
             await asyncio.sleep(0.1)
+
+
+def _words(count: int) -> str:
+    return " ".join(SAID.split()[:count])
 
 
 def _cpu() -> float:
@@ -73,6 +82,8 @@ def _cpu() -> float:
 def main() -> int:
     """Run the dashboard."""
     settings = Settings()
+    if len(sys.argv) > 2:
+        driver.BUFFER_BYTES = int(sys.argv[2])
 
     async def make_engine(on_event: OnEvent) -> TalkingEngine:
         return TalkingEngine(on_event, settings)

@@ -1,0 +1,272 @@
+"""How the log reads: wrapped, followed, left alone by what is new, and safe from what it is given."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from captions.dashboard.app import CaptionsApp
+from captions.dashboard.caption_log import CaptionLog
+from captions.dashboard.log_pane import LogPane, Pill
+from captions.dashboard.themes import DARK
+from captions.events import Final, Gap, Notice, Partial, Paused, Resumed, Severity
+from tests.dashboard.conftest import until
+from tests.dashboard.fake_engine import START, final, microphone, partial
+
+LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+
+
+class LogApp(App[None]):
+    """Nothing but a log."""
+
+    CSS_PATH = CaptionsApp.CSS_PATH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_theme(DARK)
+        self.theme = DARK.name
+        self.pane = LogPane()
+
+    def compose(self) -> ComposeResult:
+        yield self.pane
+
+
+@asynccontextmanager
+async def open_log(columns: int = 80, lines: int = 10) -> AsyncIterator[tuple[CaptionLog, Pilot[None]]]:
+    app = LogApp()
+    async with app.run_test(size=(columns, lines)) as pilot:
+        await until(pilot, lambda: app.pane.log_view.size.width)
+        app.pane.log_view.focus()
+        yield app.pane.log_view, pilot
+
+
+def lines_of(log: CaptionLog) -> list[str]:
+    return [log.render_line(y).text.rstrip() for y in range(log.size.height)]
+
+
+async def test_captions_stand_beside_the_time_at_which_they_were_said() -> None:
+    async with open_log() as (log, _):
+        log.add([final("Hello there.", 3.0)])
+        assert lines_of(log)[0] == " 12:04:34  Hello there."
+
+
+async def test_finals_of_one_utterance_go_on_without_a_time() -> None:
+    async with open_log() as (log, _):
+        log.add([final("One.", end_of_utterance=False), final("Two.", 2.0), final("Three.", 4.0)])
+        assert lines_of(log)[:3] == [" 12:04:31  One.", "           Two.", " 12:04:35  Three."]
+
+
+async def test_a_partial_reads_as_one_without_colour_and_becomes_final_where_it_stands() -> None:
+    async with open_log() as (log, _):
+        log.show_partial(partial("hello th"))
+        assert lines_of(log)[0] == "      now  hello th\u00a0…"
+        style = list(log.render_line(0))[1].style
+        assert style is not None
+        assert style.italic
+        log.add([final("Hello there.")])
+        assert lines_of(log)[0] == " 12:04:31  Hello there."
+        assert lines_of(log)[1] == ""
+
+
+async def test_a_partial_of_a_stream_that_broke_says_that_it_is_not_confirmed() -> None:
+    async with open_log() as (log, _):
+        log.show_partial(Partial("1", 0.0, 1.0, "hello th", unconfirmed=True))
+        assert lines_of(log)[0] == "      now  hello th\u00a0… (not confirmed yet)"
+
+
+async def test_an_empty_partial_takes_the_partial_away() -> None:
+    async with open_log() as (log, _):
+        log.show_partial(partial("hello"))
+        log.show_partial(partial(""))
+        assert "hello" not in "".join(lines_of(log))
+
+
+async def test_partials_of_two_tracks_stand_side_by_side() -> None:
+    async with open_log() as (log, _):
+        log.show_partial(partial("from you", track="you"))
+        log.show_partial(partial("from the room", track="room"))
+        log.add([final("From you.", track="you")])
+        assert [line[11:] for line in lines_of(log)[:2]] == ["From you.", "from the room\u00a0…"]
+
+
+async def test_a_partial_that_becomes_shorter_does_not_make_the_lines_above_it_jump() -> None:
+    async with open_log(40, 5) as (log, _):
+        log.add([final(f"caption {number}", number) for number in range(20)])
+        log.show_partial(partial("a partial that takes three rows of a narrow log, like this one does"))
+        above = lines_of(log)[0]
+        log.show_partial(partial("a partial"))
+        assert lines_of(log)[0] == above
+
+
+async def test_all_that_lasts_is_told_in_words() -> None:
+    async with open_log(100, 12) as (log, _):
+        wall = START + timedelta(seconds=60)
+        log.add(
+            [
+                microphone("USB Audio"),
+                Paused(1.0, wall),
+                Resumed(1.0, wall),
+                Gap("1", 60.0, 66.0, wall, "the connection was lost"),
+                Notice(2.0, wall, Severity.WARNING, "The disk is full.", "Make room."),
+                Notice(2.0, wall, Severity.ERROR, "It broke."),
+                Notice(2.0, wall, Severity.INFORMATION, "Playing the sample."),
+            ]
+        )
+        assert [line[11:] for line in lines_of(log)[:7]] == [
+            "── microphone: USB Audio ──",
+            "── paused ──",
+            "── listening again ──",
+            "No one heard 12:05:31–12:05:37 (6.0 s): the connection was lost",
+            "Warning: The disk is full. Make room.",
+            "Error: It broke.",
+            "Note: Playing the sample.",
+        ]
+
+
+async def test_hostile_text_is_neither_markup_nor_control() -> None:
+    async with open_log() as (log, _):
+        log.add([final("[bold]b[/] \x1b[2J\x1b]0;title\x07 \u202eabc\r\nd \udc80"), microphone("[red]\x1b[31mmic")])
+        text = "\n".join(lines_of(log))
+        assert "[bold]b[/]" in text
+        assert "[red][31mmic" in text
+        assert all(character == "\n" or character >= " " for character in text)
+        assert not set("\x1b\x07\u202e\udc80") & set(text)
+
+
+async def test_no_row_is_wider_than_the_log_in_any_script_and_at_any_width() -> None:
+    async with open_log(60, 20) as (log, pilot):
+        log.add(
+            [final("日本語の字幕 " * 9), final("Ё" * 90), final("e\u0301" * 70), final("👨‍👩‍👧 x" * 30), final(LONG)]
+        )
+        for columns in (60, 41, 30, 7, 2, 120):
+            await pilot.resize_terminal(columns, 20)
+            await until(pilot, lambda columns=columns: log.size.width == columns)  # type: ignore[misc]
+            await pilot.pause()
+            for y in range(20):
+                assert log.render_line(y).cell_length == log.scrollable_content_region.width
+
+
+async def test_times_become_shorter_and_go_when_the_log_is_narrow() -> None:
+    async with open_log(80) as (log, pilot):
+        log.add([final("Hello.")])
+        for columns, start in ((59, " 12:04  Hello."), (30, " Hello.")):
+            await pilot.resize_terminal(columns, 10)
+            await until(pilot, lambda start=start: lines_of(log)[0] == start)  # type: ignore[misc]
+
+
+async def test_the_live_end_stays_in_sight() -> None:
+    async with open_log() as (log, _):
+        for number in range(50):
+            log.add([final(f"caption {number}", number)])
+        assert "caption 49" in lines_of(log)[-1]
+        log.show_partial(partial(LONG))
+        assert "fourteen" in "".join(lines_of(log))
+
+
+async def test_nothing_moves_under_the_eyes_of_a_reader_who_went_up_and_end_returns() -> None:
+    async with open_log() as (log, pilot):
+        log.add([final(f"caption {number}", number) for number in range(50)])
+        await pilot.press("pageup")
+        assert not log.following
+        before = lines_of(log)
+        log.add([final(f"new {number}", 100 + number) for number in range(3)])
+        log.show_partial(partial(LONG * 3))
+        assert lines_of(log) == before
+        pill = pilot.app.query_one(Pill)
+        await until(pilot, lambda: "3 new" in str(pill.render()))
+        assert pill.display
+        await pilot.press("end")
+        assert log.following
+        assert log.unseen == 0
+        await until(pilot, lambda: not pill.display)
+
+
+async def test_the_pill_leads_back_by_a_click() -> None:
+    async with open_log() as (log, pilot):
+        log.add([final(f"caption {number}", number) for number in range(50)])
+        await pilot.press("home")
+        pill = pilot.app.query_one(Pill)
+        await until(pilot, lambda: pill.display)
+        await pilot.pause()
+        await pilot.click(Pill)
+        await until(pilot, lambda: log.following)
+
+
+async def test_every_key_of_the_log_moves_by_what_it_says() -> None:
+    async with open_log() as (log, pilot):
+        log.add([final(f"caption {number}", number) for number in range(50)])
+        bottom = log.scroll_offset.y
+        for key, row in (
+            ("up", bottom - 1),
+            ("down", bottom),
+            ("k", bottom - 1),
+            ("j", bottom),
+            ("pageup", bottom - 9),
+            ("home", 0),
+            ("pagedown", 9),
+            ("end", bottom),
+        ):
+            await pilot.press(key)
+            assert log.scroll_offset.y == row, key
+
+
+async def test_the_wheel_leaves_the_live_end_and_comes_back_to_it() -> None:
+    async with open_log() as (log, pilot):
+        log.add([final(f"caption {number}", number) for number in range(50)])
+        log.scroll_up(animate=False)
+        await until(pilot, lambda: not log.following)
+        log.scroll_end(animate=False)
+        await until(pilot, lambda: log.following)
+
+
+async def test_a_resize_keeps_the_readers_place() -> None:
+    async with open_log(80, 10) as (log, pilot):
+        log.add([final(f"{number} {LONG}", number) for number in range(100)])
+        log.scroll_to(y=81, animate=False)
+        await pilot.pause()
+        word = lines_of(log)[0].split()[0]
+        assert word == "thirteen"
+        for columns in (44, 120, 31):
+            await pilot.resize_terminal(columns, 10)
+            await until(pilot, lambda columns=columns: log.size.width == columns)  # type: ignore[misc]
+            await pilot.pause()
+            assert word in lines_of(log)[0], columns
+        assert not log.following
+
+
+async def test_entries_that_come_before_the_log_has_a_size_are_wrapped_when_it_has() -> None:
+    log = CaptionLog()
+    log.add([final("early")])
+    log.show_partial(partial("early partial"))
+    assert len(log.entries) == 1
+    async with open_log() as (shown, _):
+        shown.add(log.entries)
+        assert "early" in lines_of(shown)[0]
+
+
+async def test_clearing_empties_the_screen_and_captions_go_on() -> None:
+    async with open_log() as (log, _):
+        log.add([final(f"caption {number}", number) for number in range(50)])
+        log.clear()
+        assert "caption" not in "".join(lines_of(log))
+        log.add([final("after")])
+        assert "after" in lines_of(log)[0]
+
+
+async def test_a_hundred_thousand_captions_are_added_resized_and_read_quickly() -> None:
+    async with open_log() as (log, pilot):
+        captions: list[Final] = [final(f"{number} Съешь ещё этих мягких булок {LONG}") for number in range(100_000)]
+        began = time.perf_counter()
+        log.add(captions)
+        added = time.perf_counter() - began
+        began = time.perf_counter()
+        log._width = 50
+        log._wrap_all()
+        wrapped = time.perf_counter() - began
+        await pilot.press("pageup")
+        assert len(log._strips) < 600
+        assert added < 3.0
+        assert wrapped < 1.5

@@ -1,0 +1,163 @@
+"""The sidebar: made from the table, applied at once, wrong values explained where they were entered."""
+
+import pytest
+from textual.widgets import Input, Select, Switch
+
+from captions.dashboard.app import CaptionsApp
+from captions.dashboard.settings_sidebar import Field, input_choices
+from captions.errors import CredentialsError, InputError, SettingError
+from captions.settings import ROWS, Settings
+from tests.dashboard.conftest import Dashboard, until
+from tests.dashboard.fake_engine import FakeDevice, state
+
+WIDE = (120, 40)
+
+
+def field(app: CaptionsApp, name: str) -> Field:
+    return app.sidebar.fields[name]
+
+
+async def test_every_setting_meant_for_it_is_there_with_its_value(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        await dashboard.engine(pilot)
+        assert list(dashboard.app.sidebar.fields) == [row.name for row in ROWS.values() if row.sidebar]
+        for name, shown in dashboard.app.sidebar.fields.items():
+            assert str(shown.editor.value) == str(getattr(Settings(), name))
+
+
+async def test_opening_it_changes_nothing(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        engine.say(state())
+        await pilot.press("f2", "f2")
+        await pilot.pause()
+        assert not engine.asked
+
+
+@pytest.mark.parametrize(("name", "value"), [("sample_rate", 8_000), ("encoding", "OGG_OPUS"), ("language", "ru-RU")])
+async def test_a_choice_is_applied_at_once(dashboard: Dashboard, name: str, value: object) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        editor = field(dashboard.app, name).editor
+        assert isinstance(editor, Select)
+        editor.value = value
+        await until(pilot, lambda: engine.asked)
+        assert engine.asked == [("change_settings", Settings().changed(name, value))]
+
+
+async def test_a_switch_is_applied_by_keyboard_and_reads_on_or_off(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        shown = field(dashboard.app, "profanity_filter")
+        assert isinstance(shown.editor, Switch)
+        assert str(shown.on_or_off.render()) == "off"
+        shown.editor.focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.settings.profanity_filter)
+        assert str(shown.on_or_off.render()) == "on"
+
+
+async def test_a_text_is_completed_and_applied_with_enter(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        editor = field(dashboard.app, "model").editor
+        assert isinstance(editor, Input)
+        editor.focus()
+        await pilot.press("end", ":", "r")
+        await until(pilot, lambda: editor._suggestion == "general:rc")
+        await pilot.press("right", "enter")
+        await until(pilot, lambda: engine.settings.model == "general:rc")
+
+
+async def test_letters_typed_into_a_field_are_not_keys_of_the_dashboard(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        field(dashboard.app, "endpoint").editor.focus()
+        await pilot.press("q", "m", "s", "space")
+        assert dashboard.app.is_running
+        assert not engine.asked
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [SettingError("The endpoint needs a port.", "Write HOST:443."), CredentialsError("There is no token.", "Set one.")],
+)
+async def test_what_is_wrong_is_said_at_the_field(dashboard: Dashboard, refusal: SettingError) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        engine.refuse = refusal
+        shown = field(dashboard.app, "endpoint")
+        shown.editor.focus()
+        await pilot.press("end", "x", "enter")
+        await until(pilot, lambda: shown.error.display)
+        assert str(shown.error.render()) == str(refusal)
+        assert dashboard.app.settings.endpoint == Settings().endpoint
+        engine.refuse = None
+        await pilot.press("enter")
+        await until(pilot, lambda: not shown.error.display)
+        assert engine.settings.endpoint == Settings().endpoint + "x"
+
+
+async def test_microphones_are_listed_anew_at_each_opening(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=(80, 24)) as pilot:
+        engine = await dashboard.engine(pilot)
+        offered = field(dashboard.app, "input").offered
+        await pilot.press("f2")
+        await until(pilot, lambda: "microphone:USB Audio" in field(dashboard.app, "input").offered)
+        assert offered != field(dashboard.app, "input").offered
+        await pilot.press("f2")
+        dashboard.devices = [FakeDevice("Webcam")]
+        await pilot.press("f2")
+        await until(pilot, lambda: "microphone:Webcam" in field(dashboard.app, "input").offered)
+        assert not engine.asked
+        editor = field(dashboard.app, "input").editor
+        assert isinstance(editor, Select)
+        editor.value = "microphone:Webcam"
+        await until(pilot, lambda: engine.asked == [("use_input", "microphone:Webcam")])
+
+
+async def test_microphones_that_cannot_be_listed_are_explained(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def list_devices() -> list[FakeDevice]:
+        raise InputError("PortAudio is not installed.", "Install libportaudio2.")
+
+    monkeypatch.setattr(dashboard.app, "_list_devices", list_devices)
+    async with dashboard.app.run_test(size=(80, 24)) as pilot:
+        await dashboard.engine(pilot)
+        await pilot.press("f2")
+        shown = field(dashboard.app, "input")
+        await until(pilot, lambda: "libportaudio2" in str(shown.error.render()))
+
+
+async def test_languages_are_those_of_the_recogniser_in_use(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        engine.languages = ("uz-UZ",)
+        engine.say(state())
+        await until(pilot, lambda: field(dashboard.app, "language").offered == {"system", "uz-UZ"})
+        assert not engine.asked
+
+
+async def test_it_folds_away_when_narrow_and_opens_over_the_captions(dashboard: Dashboard) -> None:
+    app = dashboard.app
+    async with app.run_test(size=(120, 30)) as pilot:
+        await dashboard.engine(pilot)
+        assert app.sidebar.display
+        await pilot.resize_terminal(60, 20)
+        await until(pilot, lambda: not app.sidebar.display)
+        width = app.captions.size.width
+        await pilot.press("f2")
+        await until(pilot, lambda: app.sidebar.display)
+        assert app.captions.size.width == width
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.sidebar.display and app.captions.has_focus)
+
+
+def test_hostile_names_are_shown_as_text() -> None:
+    choices = input_choices([FakeDevice("[red]\x1b[31m\nMic")], "/tmp/[b]\x07.wav")
+    assert [label.plain for label, _ in choices][2:] == [
+        "Microphone: [red][31m Mic",
+        "Sample recording",
+        "File: [b].wav",
+    ]
