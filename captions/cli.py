@@ -24,7 +24,7 @@ Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a
 class Parser(argparse.ArgumentParser):
     """Tells an unknown flag together with the nearest one that exists."""
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def, override]
+    def parse_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
         """As in argparse."""
         namespace, unknown = self.parse_known_args(args, namespace)
         if unknown:

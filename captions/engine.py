@@ -18,6 +18,7 @@ from captions.audio.source import AudioFormat
 from captions.errors import CaptionsError, InputError
 from captions.events import Event, Level, Notice, Progress, SessionState, Severity
 from captions.recognition.choose import make_recognizer, recognition_options
+from captions.recognition.limits import StreamLimits
 from captions.recognition.recognizer import Recognizer
 from captions.recognition.session import Listening, Session
 from captions.settings import Settings, data_folder
@@ -38,6 +39,10 @@ RECOGNITION = (
     "block_ms",
     "pcm_rate",
     "pcm_channels",
+    "silence_seconds",
+    "keep_minutes",
+    "stream_seconds",
+    "stream_bytes",
 )
 
 OnEvent = Callable[[Event], None]
@@ -226,6 +231,9 @@ class Engine:
                 pcm_channels=settings.pcm_channels,
                 real_time=self._real_time,
             ),
+            silence_seconds=settings.silence_seconds,
+            kept_seconds=60.0 * settings.keep_minutes,
+            limits=_limits(settings, recognizer.limits),
         )
 
     async def _retire(self, session: Session, recognizer: Recognizer) -> None:
@@ -249,3 +257,10 @@ class Engine:
         if isinstance(event, SessionState) and self._session is not None:
             self.error = self._session.error
         self._on_event(event)
+
+
+def _limits(settings: Settings, known: StreamLimits) -> StreamLimits:
+    """What a stream may have: as the settings say, else as is known of the recogniser."""
+    return dataclasses.replace(
+        known, seconds=settings.stream_seconds or known.seconds, bytes=settings.stream_bytes or known.bytes
+    )

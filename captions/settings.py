@@ -184,6 +184,38 @@ class Settings:
     block_ms: int = _setting(
         100, "How much audio is sent at a time.", Group.RECOGNITION, minimum=20, maximum=1_000, unit="ms"
     )
+    silence_seconds: int = _setting(
+        30,
+        "A silence of so long ends a stream that is billed, until somebody speaks; 0 never does.",
+        Group.RECOGNITION,
+        minimum=0,
+        maximum=3_600,
+        unit="s",
+    )
+    keep_minutes: int = _setting(
+        10,
+        "How much audio is kept while no recogniser can be reached.",
+        Group.RECOGNITION,
+        minimum=1,
+        maximum=120,
+        unit="minutes",
+    )
+    stream_seconds: int = _setting(
+        0,
+        "The longest that the recogniser lets a stream be; 0 is what is known of it.",
+        Group.RECOGNITION,
+        minimum=0,
+        maximum=86_400,
+        unit="s",
+    )
+    stream_bytes: int = _setting(
+        0,
+        "The most audio that the recogniser takes in a stream; 0 is what is known of it.",
+        Group.RECOGNITION,
+        minimum=0,
+        maximum=10**12,
+        unit="bytes",
+    )
     endpoint: str = _setting(
         "stt.api.cloud.yandex.net:443",
         "Address of the service, HOST:PORT or unix:PATH.",

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from captions.audio.block import AudioBlock
@@ -52,7 +52,7 @@ async def endless(
     *,
     asleep: Callable[[], float] = asleep,
     wall: Callable[[], float] = time.time,
-) -> AsyncIterator[AudioBlock | Opened | Lost | Missed]:
+) -> AsyncGenerator[AudioBlock | Opened | Lost | Missed, None]:
     """Yield the blocks of a source that `open_source` opens at a position, until it ends.
 
     A microphone does not end: when its sound breaks off it is opened again as soon as it can be, and the time between

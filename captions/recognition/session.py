@@ -47,12 +47,11 @@ from captions.events import (
     StreamEnded,
 )
 from captions.recognition.hearing import Hearing
-from captions.recognition.limits import Rotation
+from captions.recognition.limits import Rotation, StreamLimits
 from captions.recognition.recognizer import RecognitionOptions, Recognizer
 from captions.recognition.segment import Segment
 
 KEPT_SECONDS = 600.0
-"""How much audio is kept while nobody hears it."""
 LONGEST_WAIT = 15.0
 """The longest wait before a retry, in seconds."""
 SILENT_LIMIT = 12.0
@@ -83,6 +82,15 @@ class Listening:
     audio_format: AudioFormat
     silence_seconds: float = 0.0
     """How long a silence ends a stream that is billed; 0 never does."""
+    kept_seconds: float = KEPT_SECONDS
+    """How much audio is kept while nobody hears it."""
+    limits: StreamLimits | None = None
+    """What a stream may have, where that is not what is known of the recogniser."""
+
+    def rotation(self, rate: int) -> Rotation:
+        """Return what decides where a stream of audio at `rate` ends."""
+        options = replace(self.options(self.recognizer.languages), sample_rate_hertz=rate)
+        return Rotation((self.limits or self.recognizer.limits).longest(options.bytes_a_second))
 
 
 class Session:
@@ -322,9 +330,7 @@ class Session:
             wall = datetime.now(UTC) - timedelta(seconds=self.time - block.position / block.rate)
             self._live = Segment(block.position, block.rate, wall)
             self._segments.append(self._live)
-            listening = self.listening
-            options = replace(listening.options(listening.recognizer.languages), sample_rate_hertz=block.rate)
-            self._rotation = Rotation(listening.recognizer.limits.longest(options.bytes_a_second))
+            self._rotation = self.listening.rotation(block.rate)
             before = self._segments[-2] if len(self._segments) > 1 else None
             self._start(self._recognise(self._live, before))
         self._live.take(block)
@@ -367,14 +373,15 @@ class Session:
 
     def _bound_kept_audio(self) -> None:
         """Let the oldest audio go when more is kept than `KEPT_SECONDS`; what no stream was sent is a gap."""
-        excess = sum(segment.kept for segment in self._segments) - KEPT_SECONDS
+        kept_seconds = self.listening.kept_seconds
+        excess = sum(segment.kept for segment in self._segments) - kept_seconds
         if excess > 0:
             oldest = self._segments[0]
             until = oldest.covered + round(excess * oldest.rate)
             if oldest.attached and oldest.sent >= until:
                 oldest.cover(until)
             else:
-                self._leave_unheard(oldest, until, f"more than {KEPT_SECONDS:g} s waited to be heard")
+                self._leave_unheard(oldest, until, f"more than {kept_seconds:g} s waited to be heard")
 
     def _leave_unheard(self, segment: Segment, until: int, reason: str) -> None:
         start = segment.seconds(segment.covered)
@@ -437,8 +444,6 @@ class Session:
                 self._set_phase(Phase.CONNECTING)
             await listening.recognizer.prepare()
             options = replace(listening.options(listening.recognizer.languages), sample_rate_hertz=segment.rate)
-            if segment is self._live:
-                self._rotation = Rotation(listening.recognizer.limits.longest(options.bytes_a_second))
             stream = await listening.recognizer.open(options)
             first, results = segment.covered, segment.results
             segment.attached = True

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from captions.errors import RecognizerMissing, StreamError
-from captions.recognition.local import TOKEN_VARIABLE, LocalRecognizer
+from captions.recognition.local import LocalRecognizer
 from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.settings import SERVE_TOKEN_VARIABLE
 from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, texts_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -130,7 +131,7 @@ async def test_it_ends_when_we_are_killed(make: Make, tmp_path: Path, monkeypatc
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # nobody is left to remove the socket's folder
     code = """
 import asyncio, sys
-from captions.recognition.local import LocalRecognizer
+from captions.settings import SERVE_TOKEN_VARIABLE
 
 async def main():
     recognizer = LocalRecognizer(command=sys.argv[1:])
@@ -200,7 +201,7 @@ async def test_where_no_socket_file_can_be_it_listens_on_loopback_and_asks_for_a
     monkeypatch.setattr(tempfile, "tempdir", str(long))
     recognizer = make()
     process = psutil.Process((await heard(recognizer))[0])
-    assert process.environ()[TOKEN_VARIABLE] not in " ".join(process.cmdline())
+    assert process.environ()[SERVE_TOKEN_VARIABLE] not in " ".join(process.cmdline())
     [listener] = [link for link in process.net_connections("tcp") if link.status == psutil.CONN_LISTEN]
     assert listener.laddr.ip.removeprefix("::ffff:") == "127.0.0.1"
     stranger = SpeechKitV2(f"127.0.0.1:{listener.laddr.port}", tls=False)

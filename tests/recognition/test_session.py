@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -13,7 +14,6 @@ import pytest
 from captions.audio.source import AudioFormat
 from captions.errors import InputError, StreamError
 from captions.events import Event, Final, Gap, InputChanged, Notice, Partial, Paused, Phase, Resumed, SessionState
-from captions.recognition import session as session_module
 from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.session import Listening, Session
 from captions.recognition.speechkit_v2 import SpeechKitV2
@@ -310,17 +310,15 @@ async def test_what_a_retry_cannot_mend_stops_with_the_services_words_until_the_
         assert run.session.error is None
 
 
-async def test_kept_audio_is_bounded_and_what_is_beyond_becomes_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "KEPT_SECONDS", 1.0)
-
+async def test_kept_audio_is_bounded_and_what_is_beyond_becomes_a_gap() -> None:
     async def refuses(stream: ServedStream) -> None:
         await stream.config()
         await stream.abort(grpc.StatusCode.UNAUTHENTICATED, "bad token")
 
     async with running(refuses, hears_everything) as run:
+        run.session.use_listening(replace(run.listening(), kept_seconds=1.0))
         run.session.use_input("talk")
         source = await run.source()
-        await asyncio.sleep(0)
         source.push_seconds(0.5)
         await run.phase(Phase.FAILED)
         source.push_seconds(2.0)
