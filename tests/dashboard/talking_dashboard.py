@@ -1,8 +1,8 @@
 """A program for tests in a real terminal: the whole dashboard, with an engine that talks at the pace of a person.
 
-`python talking_dashboard.py REPORT [BUFFER_BYTES]`: level 10 times a second, a partial 5 times, a final every 3 s. It prints noise on
-descriptor 2 as native libraries do, and in the end writes to REPORT how long the event loop stood still at most, the
-processor time that it took, and what was asked of the engine.
+`python talking_dashboard.py REPORT [BUFFER_BYTES]`: level 10 times a second, a partial 5 times, a final every 3 s. It
+prints noise on descriptor 2 as native libraries do, and in the end writes to REPORT how long the event loop stood still
+at most, the processor time that it took, and what was asked of the engine.
 """
 
 import asyncio

@@ -2,14 +2,18 @@
 
 import json
 import os
+import pty
+import select
 import signal
 import stat
+import threading
 import time
+import tty
 from pathlib import Path
 
 import pytest
 
-from captions.dashboard.driver import BUFFER_BYTES
+from captions.dashboard.driver import BUFFER_BYTES, TerminalWriter
 from tests.dashboard.terminal import Terminal
 
 TALKING = str(Path(__file__).parent / "talking_dashboard.py")
@@ -41,7 +45,7 @@ def test_a_stalled_terminal_does_not_stop_the_event_loop(tmp_path: Path) -> None
 
 
 def test_frames_are_dropped_while_the_buffer_is_full_and_the_screen_is_whole_afterwards(tmp_path: Path) -> None:
-    with talking(tmp_path, buffer=100_000) as terminal:
+    with talking(tmp_path, buffer=40_000) as terminal:
         terminal.wait_for("0 so the first")
         terminal.reading = False
         before = terminal.bytes_read
@@ -50,11 +54,40 @@ def test_frames_are_dropped_while_the_buffer_is_full_and_the_screen_is_whole_aft
             time.sleep(0.05)
         terminal.reading = True
         terminal.wait_for("1 so the first")
-        assert terminal.bytes_read - before < 250_000
+        assert terminal.bytes_read - before < 130_000
         assert "LISTENING" in terminal.text()
         assert "Help" in terminal.screen.display[-1]
         terminal.type("q")
         assert terminal.wait_for_end() == 0
+
+
+def test_a_write_never_waits_and_what_was_dropped_is_told_once_the_terminal_reads() -> None:
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    os.set_blocking(theirs, False)
+    lost = threading.Event()
+    writer = TerminalWriter(theirs, lost.set, lambda: None)
+    writer.start()
+    frame = "x" * (BUFFER_BYTES // 8)
+    began = time.monotonic()
+    for _ in range(100):
+        writer.write(frame)
+    assert time.monotonic() - began < 0.5
+    assert not lost.is_set()
+    read = 0
+    while not lost.wait(0.01):
+        while select.select([ours], [], [], 0)[0]:
+            read += len(os.read(ours, 1 << 16))
+    assert read < 20 * len(frame)
+    writer.write("whole again")
+    writer.finish()
+    end = b""
+    while b"whole again" not in end:
+        end = (end + os.read(ours, 1 << 16))[-100:]
+    writer.close()
+    assert not writer.is_alive()
+    os.close(ours)
+    os.close(theirs)
 
 
 @pytest.mark.parametrize("ignore_hang_up", [False, True])
