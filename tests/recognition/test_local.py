@@ -131,7 +131,7 @@ async def test_it_ends_when_we_are_killed(make: Make, tmp_path: Path, monkeypatc
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # nobody is left to remove the socket's folder
     code = """
 import asyncio, sys
-from captions.settings import SERVE_TOKEN_VARIABLE
+from captions.recognition.local import LocalRecognizer
 
 async def main():
     recognizer = LocalRecognizer(command=sys.argv[1:])
