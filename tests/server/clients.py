@@ -110,9 +110,7 @@ class Answer:
 class Stream:
     """One stream, message by message."""
 
-    def __init__(
-        self, call: "grpc.aio.StreamStreamCall[pb.StreamingRecognitionRequest, pb.StreamingRecognitionResponse]"
-    ):
+    def __init__(self, call: Call) -> None:
         self.call = call
 
     async def send(self, *requests: pb.StreamingRecognitionRequest) -> None:
