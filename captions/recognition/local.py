@@ -124,7 +124,7 @@ class LocalRecognizer:
             listen = "127.0.0.1:0"
             credentials = Credentials(Kind.API_KEY, secrets.token_urlsafe(32))
             environment[SERVE_TOKEN_VARIABLE] = credentials.secret
-        command = self._command or (sys.executable, "-m", "captions", "serve")
+        command = self._command or (sys.executable, "-m", "captions", "serve", "--unlimited")
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
