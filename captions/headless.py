@@ -14,7 +14,20 @@ from typing import TextIO
 
 from captions.engine import Engine
 from captions.errors import ExitCode
-from captions.events import Event, Final, Gap, Level, Notice, Partial, Phase, Progress, SessionState, Severity
+from captions.events import (
+    Backlog,
+    Event,
+    Final,
+    Gap,
+    Level,
+    Notice,
+    Partial,
+    Phase,
+    Progress,
+    SessionState,
+    Severity,
+    StreamEnded,
+)
 from captions.settings import Settings
 from captions.transcript import records
 
@@ -64,6 +77,8 @@ class Headless:
         self._progress = ""
         self._ended = asyncio.Event()
         self._signal = 0
+        self._units = 0
+        self._broken = False
         self._engine = Engine(settings, self._on_event, real_time=real_time, give_up_after=GIVE_UP_SECONDS)
 
     async def run(self) -> int:
@@ -79,7 +94,7 @@ class Headless:
             await running
         finally:
             ended.cancel()
-            self._message("")
+            self._message(f"captions: billed: {self._units} units" if self._units else "")
             self._output.finish(timeout=10.0)
             self._messages.finish(timeout=1.0)
         if self._output.broken:
@@ -99,7 +114,7 @@ class Headless:
             self._ended.set()
         if isinstance(event, Progress):
             self._show_progress(event)
-        elif isinstance(event, Level):
+        elif isinstance(event, Level | Backlog):
             return
         elif self._ndjson:
             if not isinstance(event, Partial) or self._partials:
@@ -113,12 +128,21 @@ class Headless:
         elif isinstance(event, Notice):
             name = "captions" if event.severity is Severity.INFORMATION else f"captions: {event.severity}"
             self._message(f"{name}: {event.message} {event.hint}".rstrip())
+        elif isinstance(event, StreamEnded):
+            self._units = event.units_so_far
         elif isinstance(event, Gap):
             self._message(f"captions: nobody heard {event.start:.1f} s to {event.end:.1f} s: {event.reason}")
 
     def _on_state(self, state: SessionState) -> None:
         if state.phase is Phase.RECONNECTING:
+            self._broken = True
             self._message(f"captions: trying again: {state.detail}")
+        elif state.phase is Phase.WAITING:
+            self._broken = True
+            self._message("captions: waiting for the microphone to come back")
+        elif state.phase is Phase.LISTENING and self._broken:
+            self._broken = False
+            self._message("captions: listening again")
         if state.phase in (Phase.ENDED, Phase.FAILED, Phase.NO_INPUT) or (
             state.phase is Phase.PAUSED and self._one_utterance
         ):

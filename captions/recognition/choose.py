@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from captions.errors import CredentialsError
 from captions.recognition.credentials import find_credentials
 from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
+from captions.recognition.limits import SPEECHKIT_LIMITS
 from captions.recognition.recognizer import Encoding, RecognitionOptions, Recognizer
 from captions.settings import LANGUAGES, Settings
 
@@ -34,6 +36,8 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
                 ca_file=settings.ca_file,
                 credentials=credentials,
                 find_credentials=find,
+                # Other servers of the same service have its limits; what they cost is not known.
+                limits=replace(SPEECHKIT_LIMITS, billed_seconds=None) if elsewhere else SPEECHKIT_LIMITS,
                 name=f"recogniser at {endpoint}" if elsewhere else "SpeechKit",
             )
         if settings.recognizer == "speechkit-v2":
