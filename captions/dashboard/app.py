@@ -153,7 +153,10 @@ class CaptionsApp(App[None]):
         self.run_worker(coroutine, name="engine", group="engine", exclusive=True, exit_on_error=False)
 
     def _engine_made(self, engine: Controls) -> None:
+        """Take the engine before it runs, with what was changed while there was none."""
         self.engine = engine
+        if engine.settings != self.settings:
+            engine.change_settings(self.settings)
 
     # What the engine says
 
@@ -198,7 +201,7 @@ class CaptionsApp(App[None]):
 
     def _session_or_tell(self) -> Controls | None:
         if self.engine is None:
-            self.tell("There is no session to do this in." if self._exit_code else "One moment: still starting.")
+            self.tell("The session has ended; r starts it again." if self._exit_code else "One moment: still starting.")
         return self.engine
 
     def tell(self, message: str, severity: str = "information") -> None:
@@ -207,9 +210,9 @@ class CaptionsApp(App[None]):
 
     def listen_to(self, name: str) -> None:
         """Change the input: a value of the setting `input`."""
+        self.settings = self.settings.changed("input", name)
+        self.sidebar.load(self.settings)
         if engine := self._session_or_tell():
-            self.settings = self.settings.changed("input", name)
-            self.sidebar.load(self.settings)
             engine.use_input(name)
 
     def change_setting(self, name: str, value: object) -> None:
@@ -264,8 +267,12 @@ class CaptionsApp(App[None]):
                 engine.pause()
 
     def action_restart(self) -> None:
-        """Begin the input anew."""
-        if engine := self._session_or_tell():
+        """Begin the input anew, or the session if it ended by an error."""
+        if self.engine is None and self._exit_code:
+            self._exit_code = 0
+            self.status.show_state(SessionState(Phase.STARTING, "", "", self.status.now))
+            self._start_engine()
+        elif engine := self._session_or_tell():
             engine.restart()
 
     def action_seek(self, direction: int) -> None:

@@ -10,7 +10,7 @@ from textual.command import Command, CommandList
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.entry_text import safe
 from captions.dashboard.screens.help import HelpScreen
-from captions.dashboard.worker import OnEvent
+from captions.dashboard.worker import Controls, OnEvent
 from captions.errors import RecognizerMissing
 from captions.events import Backlog, Phase, Progress, StreamEnded
 from captions.settings import Settings
@@ -238,6 +238,29 @@ async def test_an_engine_that_cannot_start_leaves_the_dashboard_with_the_reason_
         assert app.is_running
         await pilot.press("q")
     assert app.return_code == 6
+
+
+async def test_a_session_that_could_not_start_starts_again_with_what_was_corrected(dashboard: Dashboard) -> None:
+    app, tries = dashboard.app, 0
+    working = app._make_engine
+
+    async def make_engine(on_event: OnEvent) -> Controls:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise RecognizerMissing("There is no recogniser.", "Choose another.")
+        return await working(on_event)
+
+    app._make_engine = make_engine
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: "STOPPED" in status(app))
+        app.change_setting("recognizer", "speechkit-v2")
+        await pilot.press("r")
+        engine = await dashboard.engine(pilot)
+        assert engine.settings.recognizer == "speechkit-v2"
+        assert "STARTING" in status(app)
+        await pilot.press("q")
+    assert app.return_code == 0
 
 
 async def test_keys_pressed_before_there_is_an_engine_do_no_harm(dashboard: Dashboard) -> None:
