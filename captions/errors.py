@@ -87,7 +87,8 @@ class StreamError(CaptionsError):
         request_id: str = "",
         trace_id: str = "",
     ) -> None:
-        super().__init__(f"{code}: {details}" if details else code, hint)
+        said = f"{code}: {details}" if details else code
+        super().__init__(said if said.endswith((".", "!", "?")) else f"{said}.", hint)
         self.code = code
         self.details = details
         self.client_request_id = client_request_id

@@ -79,13 +79,14 @@ class SttService:
             await self._serve(context, incoming, asked)
         except Refusal as refusal:
             if refusal.code is not grpc.StatusCode.OK:
-                await context.abort(refusal.code, refusal.details, context.trailing_metadata())
+                # The ids go with the error again: a client that is still sending when it comes may miss the headers.
+                await context.abort(refusal.code, refusal.details, (*ids, *context.trailing_metadata()))
         except Exception:
             if context.done():  # the client went away; there is nobody to tell
                 return
             LOG.exception("a stream failed")
             fault = refusals.fault()
-            await context.abort(fault.code, fault.details)
+            await context.abort(fault.code, fault.details, ids)
         finally:
             incoming.stop()
 
