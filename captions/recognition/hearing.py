@@ -53,6 +53,7 @@ class Hearing:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.utterance_ended = False
+        self._all_sent = False
         self._segment = segment
         self._speech = speech
         self._options = options
@@ -90,6 +91,8 @@ class Hearing:
                     "DEADLINE_EXCEEDED", f"The recogniser did not finish within {DRAIN_SECONDS:g} s of the audio's end."
                 )
             receiving.result()
+            if not (self._all_sent or self.utterance_ended):
+                raise StreamError("UNAVAILABLE", "The recogniser ended the stream before its audio ended.")
         finally:
             receiving.cancel()
             sending.cancel()
@@ -106,6 +109,7 @@ class Hearing:
             self._moved()
             if segment.sent < segment.end and self._real_time:
                 await asyncio.sleep(block.seconds / REPLAY_SPEED)
+        self._all_sent = True
         await stream.half_close()
 
     async def _receive(self, stream: RecognitionStream) -> None:

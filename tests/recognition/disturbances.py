@@ -31,7 +31,7 @@ class Stage(StrEnum):
     IN_WORD = "audio ends within a word"
     PARTIAL = "partial sent"
     FINAL = "final sent, more audio to come"
-    REPLAYING = "a second of audio read after a break"
+    REPLAYING = "a second of audio read by the stream after a break"
     HALF_CLOSED = "half-close read"
     LAST_WORDS = "final sent after the half-close"
 
@@ -49,10 +49,14 @@ Action = Callable[[], Awaitable[None]]
 
 @dataclass(eq=False, slots=True)
 class Fault:
-    """What happens when the next stream reaches `stage`: the stream ends with a status, or something is done."""
+    """What happens when the next stream reaches `stage`: the stream ends with a status, or something is done.
+
+    It waits for that from `after` seconds after the fault before it was over.
+    """
 
     stage: Stage
     what: Status | Action
+    after: float = 1.0
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,7 +70,7 @@ class Manners:
     empty: bool = False
 
 
-class Disturbed(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class Disturbed(grpc.aio.ServerInterceptor):
     """Stands in front of a service."""
 
     def __init__(self, manners: Manners, chance: Random) -> None:
@@ -76,8 +80,8 @@ class Disturbed(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         """What waits to happen next."""
         self.opened = 0
         """Streams so far."""
-        self.broken = False
-        """Whether the last stream ended by a fault."""
+        self.struck_at = 0
+        """How many streams there were when the last fault struck."""
         self._doing: set[asyncio.Task[None]] = set()
 
     async def intercept_service(
@@ -99,7 +103,7 @@ class Disturbed(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if fault is None or fault.stage is not stage:
             return None
         self.fault = None
-        self.broken = True
+        self.struck_at = self.opened
         fault.struck.set()
         if isinstance(fault.what, Status):
             fault.over.set()
@@ -121,13 +125,15 @@ class _Passage:
 
     def __init__(self, disturbed: Disturbed, context: Any) -> None:
         self._disturbed = disturbed
+        self._number = disturbed.opened
         self._manners = disturbed.manners
         self._context = context
-        self._after_break, disturbed.broken = disturbed.broken, False
         self._ended: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         self._bytes = 0
         self._bytes_a_second = 32_000
         self._half_closed = False
+        self._over = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._unsaid: deque[tuple[float, pb.StreamingRecognitionResponse]] = deque()
         self._more = asyncio.Event()
         self._due = 0.0
@@ -137,24 +143,35 @@ class _Passage:
 
     async def serve(self, behaviour: Callable[[Any, Any], Awaitable[None]], requests: Any) -> None:
         """Let the service serve until it is done or a fault ends the stream."""
-        self._reached(Stage.OPENED)
+        if self._reached(Stage.OPENED):
+            await self._end()
+            return
         saying = asyncio.ensure_future(self._say_in_time())
         serving = asyncio.ensure_future(behaviour(requests, self))
         try:
-            await asyncio.wait({serving, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+            await self._ended_or(serving)
             if not self._ended.done():
                 await serving
                 self._unsaid.append((0.0, pb.StreamingRecognitionResponse()))
                 self._more.set()
-                await asyncio.wait({saying, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+                await self._ended_or(saying)
             if self._ended.done():
-                status = self._ended.result()
-                if status.code is not grpc.StatusCode.OK:
-                    await self._context.abort(status.code, status.details)
+                async with self._writing:
+                    await self._end()
         finally:
+            self._over.set()
             saying.cancel()
             serving.cancel()
             await asyncio.gather(saying, serving, return_exceptions=True)
+
+    async def _ended_or(self, task: "asyncio.Future[None]") -> None:
+        ways: set[asyncio.Future[Any]] = {task, self._ended}
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _end(self) -> None:
+        status = self._ended.result()
+        if status.code is not grpc.StatusCode.OK:
+            await self._context.abort(status.code, status.details)
 
     async def read(self) -> Any:
         request = await self._context.read()
@@ -180,10 +197,9 @@ class _Passage:
         self._bytes += len(content)
         if first and self._reached(Stage.AUDIO):
             return True
-        if self._after_break and self._bytes >= self._bytes_a_second:
-            self._after_break = False
-            if self._reached(Stage.REPLAYING):
-                return True
+        replaying = self._number > self._disturbed.struck_at and self._bytes >= self._bytes_a_second
+        if replaying and self._reached(Stage.REPLAYING):
+            return True
         tail = np.abs(np.frombuffer(content[-2 * QUIET_TAIL :], "<i2").astype(np.int32))
         return bool((tail > LOUD).any()) and self._reached(Stage.IN_WORD)
 
@@ -205,9 +221,12 @@ class _Passage:
                 return
 
     async def _pass_on(self, chunks: list[pb.SpeechRecognitionChunk]) -> None:
-        if self._manners.empty:
-            await self._context.write(pb.StreamingRecognitionResponse())
-        await self._context.write(pb.StreamingRecognitionResponse(chunks=chunks))
+        async with self._writing:
+            if self._ended.done():
+                return
+            if self._manners.empty:
+                await self._context.write(pb.StreamingRecognitionResponse())
+            await self._context.write(pb.StreamingRecognitionResponse(chunks=chunks))
         if not any(chunk.final for chunk in chunks):
             stage = Stage.PARTIAL
         else:
@@ -221,5 +240,6 @@ class _Passage:
         return status is not None
 
     async def _stop_if(self, ended: bool) -> None:
+        """Let the service do nothing more in a stream that a fault has ended."""
         if ended:
-            await asyncio.Event().wait()
+            await self._over.wait()

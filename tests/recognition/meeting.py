@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -175,10 +175,14 @@ class Meeting:
     options: RecognitionOptions = field(default_factory=lambda: RecognitionOptions(language_code="en-US"))
     through_link: bool = True
     silence_seconds: float = 0.0
+    corrected: bool = False
+    """Whether somebody corrects the settings two seconds after an error has stopped the session."""
 
     def __post_init__(self) -> None:
         self.chance = Random(self.seed)
         self.events: list[Event] = []
+        self.stops = 0
+        """How often an error has stopped the session."""
         self.disturbed = Disturbed(self.manners, Random(self.seed))
         self._moved = asyncio.Event()
         self._server: grpc.aio.Server | None = None
@@ -220,7 +224,15 @@ class Meeting:
         self._watching = asyncio.create_task(self.session.run())
         self.session.use_input("talk")
         await self.until(lambda: hasattr(self, "talk"))
+        self._correcting = asyncio.create_task(self._correct()) if self.corrected else None
         return self
+
+    async def _correct(self) -> None:
+        while True:
+            await self.until(lambda: self.session.error is not None, None)
+            self.stops += 1
+            await asyncio.sleep(2.0)
+            self.session.use_listening(self.listening())
 
     def make_recognizer(self) -> SpeechKitV2:
         """A recogniser that reaches the server."""
@@ -241,9 +253,8 @@ class Meeting:
         self.events.append(event)
         self._moved.set()
 
-    async def until(self, condition: "object", seconds: float = 600.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float | None = 600.0) -> None:
         """Wait for what the session tells."""
-        assert callable(condition)
         async with asyncio.timeout(seconds):
             while not condition():
                 self._moved.clear()
@@ -255,12 +266,12 @@ class Meeting:
 
     async def said(self, words: int) -> None:
         """Wait until so many words were said in all."""
-        await self.until(lambda: len(self.talk.words) >= words, 36_000.0)
+        await self.until(lambda: len(self.talk.words) >= words, None)
 
-    async def endure(self, faults: Iterable[Fault], wait: float = 1.0, longest: float = 60.0) -> None:
-        """Let faults strike one after another, each so many seconds after the one before was over."""
+    async def endure(self, faults: Iterable[Fault], longest: float = 120.0) -> None:
+        """Let faults strike one after another. Raises TimeoutError when none comes about in `longest` seconds."""
         for fault in faults:
-            await asyncio.sleep(wait)
+            await asyncio.sleep(fault.after)
             self.disturbed.fault = fault
             async with asyncio.timeout(longest):
                 await fault.over.wait()
@@ -273,6 +284,8 @@ class Meeting:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._correcting is not None:
+            self._correcting.cancel()
         await self.session.stop(1.0)
         await self.recognizer.aclose()
         await self._everything.aclose()
