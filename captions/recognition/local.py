@@ -131,7 +131,6 @@ class LocalRecognizer:
                 "--listen",
                 listen,
                 "--until-stdin-closes",
-                "--unlimited",
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -29,7 +29,6 @@ def main() -> None:
     flags = argparse.ArgumentParser()
     flags.add_argument("--listen", required=True)
     flags.add_argument("--until-stdin-closes", action="store_true")
-    flags.add_argument("--unlimited", action="store_true")
     flags.add_argument("--say", default="", help="text for standard error")
     flags.add_argument("--tell", help="file to write the process id to")
     flags.add_argument("--die", action="store_true", help="end while starting")
