@@ -165,6 +165,8 @@ class Session:
     def use_input(self, name: str) -> None:
         """Hear another input from now on, by the names of `open_source`. What had stopped the session is tried anew."""
         self._input = name
+        self.paused = False
+        self._unpaused.set()
         self._recapture()
         self._try_again()
 
@@ -185,23 +187,25 @@ class Session:
 
     def pause(self, detail: str = "") -> None:
         """Stop listening: nothing is captured, sent or billed until `resume`."""
-        if not self.paused and self._source is not None:
+        if not self.paused and self._capturing is not None and not self._capturing.done():
             self.paused = True
             self._unpaused.clear()
-            self._source.pause()
+            if self._source is not None:
+                self._source.pause()
             self._cut()
             self._tell_in_order(Paused(self.time, datetime.now(UTC)))
             self._set_phase(Phase.PAUSED, detail)
 
     def resume(self) -> None:
         """Listen again."""
-        if self.paused and self._source is not None:
+        if self.paused:
             self.paused = False
             self._unpaused.set()
             # A block that was on its way when the pause began belongs to the time before it.
             self._cut()
             self._tell_in_order(Resumed(self.time, datetime.now(UTC)))
-            self._source.resume()
+            if self._source is not None:
+                self._source.resume()
             self._set_phase(Phase.CONNECTING)
             self._try_again()
 
@@ -265,13 +269,16 @@ class Session:
                                 await self._next_move()
                         case Opened(source, again):
                             self._source = source
+                            if self.paused:
+                                source.pause()
                             if elapsed and isinstance(source, Playable):
                                 source.seek(elapsed)
                             if announce or again:
                                 self._tell_in_order(
                                     InputChanged(self._track, self.time, datetime.now(UTC), source.kind, source.name)
                                 )
-                            self._set_phase(Phase.CONNECTING)
+                            if not self.paused:
+                                self._set_phase(Phase.CONNECTING)
                         case Lost(error):
                             self._cut()
                             self._notice(Severity.WARNING, error)
@@ -291,12 +298,11 @@ class Session:
 
     def _begin_input(self) -> None:
         self._cut()
-        self.paused = False
-        self._unpaused.set()
         self._unheard.clear()
         self._meter = LevelMeter()
         self._speech = self._make_detector(self.time)
-        self._set_phase(Phase.STARTING, f"opening {self._input}")
+        if not self.paused:
+            self._set_phase(Phase.STARTING, f"opening {self._input}")
 
     def _take(self, block: AudioBlock) -> None:
         if block.position > self._position:

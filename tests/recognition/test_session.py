@@ -200,6 +200,21 @@ async def test_a_pause_ends_the_stream_and_nothing_is_sent_until_the_session_goe
         assert [type(event) for event in run.events if isinstance(event, Paused | Resumed)] == [Paused, Resumed]
 
 
+async def test_a_pause_while_the_input_is_being_opened_holds() -> None:
+    async with running(hears_everything) as run:
+        run.session.use_input("talk")
+        run.session.pause()
+        source = await run.source()
+        await run.until(lambda: bool(run.of(InputChanged)))
+        assert source.paused
+        assert run.session.phase is Phase.PAUSED
+        run.session.resume()
+        assert not source.paused
+        source.push_seconds(0.5)
+        source.end()
+        assert await run.finals(1) == ["8000 samples"]
+
+
 async def test_other_settings_take_over_at_a_sample_and_lose_none() -> None:
     async with running(hears_everything) as run:
         run.session.use_input("talk")
