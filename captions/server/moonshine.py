@@ -1,9 +1,9 @@
 """Moonshine: English, on this machine, with the model that its package carries.
 
-The package's own streaming is used for one thing only, telling speech from silence (`skip_transcription`: no model is
-loaded for it, 0.4 % of one core a stream). Stretches of speech are read by its non-streaming call, for these reasons,
-each measured on version 0.0.73:
+The package's own streaming is not used. Stretches of speech are found by a detector of ours (speech.py, utterances.py)
+and read by the package's non-streaming call, for these reasons, each measured on version 0.0.73:
 
+- its speech detector has one state for the whole process: of two streams at a time, each spoils the other's;
 - its lines overlap by half a second where it splits them, so words at the seam are said twice;
 - it splits at pauses of a quarter of a second, and a sentence read in pieces has more errors than one read whole;
 - what an update costs grows with all that the stream has heard;
@@ -29,18 +29,9 @@ from captions.audio.block import Samples
 from captions.errors import RecognizerMissing
 from captions.server.engines import RATE
 from captions.server.loops import is_loop, without_loops
+from captions.server.speech import SpeechDetector
 from captions.server.utterances import STEP, Utterances
 
-SPEECH_WINDOW = "0.2"
-"""Seconds over which the speech detector averages. Its own default, 0.5, finds the end of speech 0.15 s later."""
-LOOK_BEHIND = "6400"
-"""Samples before the detection of speech that belong to it: 400 ms, so that no first consonant is cut off."""
-OLD = 20 * RATE
-"""Samples after which a detector is made anew in the next silence."""
-TOO_OLD = 60 * RATE
-"""Samples after which a detector is made anew although someone speaks."""
-WARM_UP = RATE
-"""Samples that a new detector hears again of what the old one heard: 1 s."""
 READ_PER_SECOND = 10.0
 """Seconds of audio that are read in a second of continuous speech, on average: each partial reads its stretch anew."""
 MOST_BUSY = 0.7
@@ -72,22 +63,9 @@ class MoonshineEngine:
             )
         self.name = "moonshine tiny-en"
         self.languages: tuple[str, ...] = ("en-US",)
-        options = {"return_audio_data": False, "identify_speakers": False}
-        # A threshold of 0 makes the whole audio one line: where to split it is decided in utterances.py.
-        self._model = Transcriber(model, ModelArch.TINY, options=_texts(options | {"vad_threshold": 0}))
-        self._speech = Transcriber(
-            model,
-            ModelArch.TINY,
-            options=_texts(
-                options
-                | {
-                    "skip_transcription": True,
-                    "vad_window_duration": SPEECH_WINDOW,
-                    "vad_look_behind_sample_count": LOOK_BEHIND,
-                    "vad_max_segment_duration": 600,
-                }
-            ),
-        )
+        # A threshold of 0 makes all audio one line: where to split it is decided in utterances.py.
+        options = {"vad_threshold": "0", "return_audio_data": "false", "identify_speakers": "false"}
+        self._model = Transcriber(model, ModelArch.TINY, options=options)
         self._reading = _ReadingThread(self._model)
         speech = _warm_up_speech(assets)
         self._reading.read(speech, urgent=True)  # the first is slower than all others
@@ -100,12 +78,11 @@ class MoonshineEngine:
 
     def open(self) -> Utterances:
         """See Engine."""
-        return Utterances(_SpeechDetector(self._speech), self._reading)
+        return Utterances(SpeechDetector(), self._reading)
 
     def close(self) -> None:
         """See Engine."""
         self._reading.close()
-        self._speech.close()
         self._model.close()
 
 
@@ -171,56 +148,11 @@ class _ReadingThread:
         return " ".join(filter(None, (line.text.strip() for line in lines))).replace(",,", ",")
 
 
-class _SpeechDetector:
-    """See utterances.Detector."""
-
-    def __init__(self, transcriber: Any) -> None:
-        self.speaking = False
-        self.start = self.end = 0
-        self._transcriber = transcriber
-        self._recent: Samples = np.empty(0, np.int16)
-        self._position = 0
-        self._stream = self._made_at(0)
-
-    def feed(self, samples: Samples) -> None:
-        if self._position - self._origin > (TOO_OLD if self.speaking else OLD):
-            self._stream.close()
-            self._stream = self._made_at(self._position - len(self._recent))
-            self._add(self._recent)
-        self._add(samples)
-        self._position += len(samples)
-        self._recent = np.concatenate([self._recent, samples])[-WARM_UP:]
-        lines = self._stream.update_transcription(self._transcriber.MOONSHINE_FLAG_FORCE_UPDATE).lines
-        if lines:
-            line = lines[-1]
-            self.speaking = not line.is_complete
-            self.start = self._origin + round(line.start_time * RATE)
-            self.end = min(self._origin + round((line.start_time + line.duration) * RATE), self._position)
-        else:
-            self.speaking = False
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def _add(self, samples: Samples) -> None:
-        self._stream.add_audio((samples.astype(np.float32) / 32768).tolist(), RATE)
-
-    def _made_at(self, position: int) -> Any:
-        self._origin = position
-        stream = self._transcriber.create_stream(update_interval=float("inf"))
-        stream.start()
-        return stream
-
-
 def _quietest_near_middle(samples: Samples) -> int:
     third = len(samples) // 3
     middle = samples[third : 2 * third].astype(np.float32)
     energy = np.convolve(middle * middle, np.ones(STEP, np.float32), "same")
     return third + int(np.argmin(energy))
-
-
-def _texts(options: dict[str, object]) -> dict[str, str]:
-    return {name: str(value).lower() for name, value in options.items()}
 
 
 def _warm_up_speech(assets: Path) -> Samples:

@@ -58,10 +58,6 @@ class Detector(Protocol):
         """Take the next samples, at most `STEP` of them."""
         ...
 
-    def close(self) -> None:
-        """Free what it holds."""
-        ...
-
 
 class Reader(Protocol):
     """Turns a stretch of audio into text. Blocks; may be shared by streams in several threads."""
@@ -110,8 +106,7 @@ class Utterances:
         return heard
 
     def close(self) -> None:
-        """See EngineStream."""
-        self._detector.close()
+        """See EngineStream. There is nothing to free."""
 
     @property
     def _now(self) -> int:

@@ -110,14 +110,14 @@ async def test_half_close_delivers_what_is_pending_without_waiting_for_a_pause(s
 
 
 async def test_single_utterance_hears_nothing_after_it_and_waits_for_the_client_to_end(serving: Serving) -> None:
-    client = await serving(idle_seconds=0.3)
+    client = await serving(idle_seconds=1.0)
     stream = client.open()
     await stream.send(config(single_utterance=True), *messages(seconds(0, 4.5)), *messages(silence(1.5)))
     final = await stream.until_final()
     assert final.end_of_utterance
     assert words(final.alternatives[0].text) == TWO_CLAUSES
     await stream.send(*messages(seconds(5, 20)))
-    done, _ = await asyncio.wait({asyncio.ensure_future(stream.call.code())}, timeout=1.0)
+    done, _ = await asyncio.wait({asyncio.ensure_future(stream.call.code())}, timeout=1.5)
     assert not done, "the stream stays open, also when the client is idle"
     await stream.half_close()
     answer = await stream.end()
@@ -193,7 +193,6 @@ async def test_streams_side_by_side_each_get_their_own_words(serving: Serving, e
     alone = [(await client.recognize([config(partial_results=False), *messages(part)])).text for part in parts]
     number = min(len(parts), engine.capacity())
     together = await asyncio.gather(*(client.recognize([config(), *messages(part)]) for part in parts[:number]))
-    # Case may differ: the model adds numbers up in an order that hangs on its threads.
     assert [words(answer.text) for answer in together] == [words(text) for text in alone[:number]]
 
 

@@ -7,8 +7,10 @@ import time
 import grpc
 import pytest
 
+from captions.audio.block import Samples
 from captions.proto import stt_service_v2_pb2 as pb
 from captions.recognition.ogg_opus import OggOpusEncoder
+from captions.server.engines import Heard
 from tests.server.clients import Client, Stream, audio, config, messages, seconds, silence, speech, words
 from tests.server.conftest import Serving
 
@@ -249,3 +251,35 @@ async def test_ids_come_with_every_answer_and_before_any_word(serving: Serving) 
         assert headers["x-server-trace-id"]
     assert refused.initial["x-request-id"] != early["x-request-id"]
     stream.call.cancel()
+
+
+class _Failing:
+    """An engine of which every stream breaks at its first audio."""
+
+    name = "failing"
+    languages = ("en-US",)
+
+    def capacity(self) -> int:
+        return 5
+
+    def open(self) -> "_Failing":
+        return self
+
+    def hear(self, samples: Samples, *, partials: bool) -> list[Heard]:
+        raise ZeroDivisionError("a secret of the engine's")
+
+    def finish(self) -> list[Heard]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+async def test_a_fault_of_the_engine_is_an_internal_error_that_gives_nothing_away(
+    serving: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await serving(engines=(_Failing(),), max_streams=1)
+    for _ in range(2):  # the broken stream's place is free again
+        answer = await client.recognize([config(), *messages(silence(0.5))])
+        assert (answer.code, answer.details) == (grpc.StatusCode.INTERNAL, "Internal server error")
+    assert "ZeroDivisionError" in caplog.text
