@@ -42,7 +42,7 @@ class Segment:
     results: int = 0
     """How many results streams have given of it."""
     attached: bool = False
-    """Whether a stream is at work on it."""
+    """Whether the last stream on it has not broken."""
     _blocks: list[AudioBlock] = field(default_factory=list)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,6 +82,11 @@ class Segment:
         if block.position >= position:
             return block
         return AudioBlock(block.samples[position - block.position :], position, block.rate)
+
+    @property
+    def unheard_from(self) -> int:
+        """The position from which no stream has heard it: what was sent to a stream that broke does not count."""
+        return max(self.covered, self.sent) if self.attached else self.covered
 
     @property
     def kept(self) -> float:

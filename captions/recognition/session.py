@@ -31,7 +31,6 @@ from captions.audio.source import AudioFormat, AudioSource, Playable, open_sourc
 from captions.errors import CaptionsError, InputError, StreamError
 from captions.events import (
     Backlog,
-    Entry,
     Event,
     Final,
     Gap,
@@ -50,6 +49,7 @@ from captions.recognition.hearing import Hearing
 from captions.recognition.limits import Rotation, StreamLimits
 from captions.recognition.recognizer import RecognitionOptions, Recognizer
 from captions.recognition.segment import Segment
+from captions.recognition.sequence import Sequence
 
 KEPT_SECONDS = 600.0
 LONGEST_WAIT = 15.0
@@ -128,14 +128,13 @@ class Session:
         self._position = 0
         self._meter = LevelMeter()
         self._speech = make_detector(0.0)
-        self._segments: deque[Segment] = deque()
+        self._sequence = Sequence(track, emit)
         self._live: Segment | None = None
         self._rotation = Rotation(0.0)
         self._unheard: deque[AudioBlock] = deque()
         """The last blocks of a silence for which there is no stream."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._moved = asyncio.Event()
         self._changed = asyncio.Event()
         self._unpaused = asyncio.Event()
         self._unpaused.set()
@@ -144,6 +143,7 @@ class Session:
         self._failures = 0
         self._silent_limit = SILENT_LIMIT
         self._units = 0
+        self._last_words = 0.0
         self._at_work: Counter[int] = Counter()
 
     async def run(self) -> None:
@@ -183,7 +183,7 @@ class Session:
     async def let_go(self, recognizer: Recognizer) -> None:
         """Wait until a recogniser that was replaced has said its last words."""
         while self._at_work[id(recognizer)]:
-            await self._next_move()
+            await self._sequence.next_move()
 
     def pause(self, detail: str = "") -> None:
         """Stop listening: nothing is captured, sent or billed until `resume`."""
@@ -193,7 +193,7 @@ class Session:
             if self._source is not None:
                 self._source.pause()
             self._cut()
-            self._tell_in_order(Paused(self.time, datetime.now(UTC)))
+            self._sequence.tell(Paused(self.time, datetime.now(UTC)))
             self._set_phase(Phase.PAUSED, detail)
 
     def resume(self) -> None:
@@ -203,7 +203,7 @@ class Session:
             self._unpaused.set()
             # A block that was on its way when the pause began belongs to the time before it.
             self._cut()
-            self._tell_in_order(Resumed(self.time, datetime.now(UTC)))
+            self._sequence.tell(Resumed(self.time, datetime.now(UTC)))
             if self._source is not None:
                 self._source.resume()
             self._set_phase(Phase.CONNECTING)
@@ -230,17 +230,12 @@ class Session:
         self._cut()
         self._unpaused.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._drained(), drain)
+            await asyncio.wait_for(self._sequence.drained(), drain)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        for segment in self._segments:
-            self._keep_pending(segment)
-            if segment.covered < segment.end and not segment.attached:
-                self._leave_unheard(segment, segment.end, "the session ended before it could be heard")
-            segment.done = True
-        self._release()
+        self._sequence.end()
 
     # Sound in
 
@@ -265,8 +260,8 @@ class Session:
                     match item:
                         case AudioBlock():
                             self._take(item)
-                            while not audio_format.real_time and self._unsent() > AHEAD_SECONDS:
-                                await self._next_move()
+                            while not audio_format.real_time and self._sequence.unsent > AHEAD_SECONDS:
+                                await self._sequence.next_move()
                         case Opened(source, again):
                             self._source = source
                             if self.paused:
@@ -274,7 +269,7 @@ class Session:
                             if elapsed and isinstance(source, Playable):
                                 source.seek(elapsed)
                             if announce or again:
-                                self._tell_in_order(
+                                self._sequence.tell(
                                     InputChanged(self._track, self.time, datetime.now(UTC), source.kind, source.name)
                                 )
                             if not self.paused:
@@ -286,7 +281,7 @@ class Session:
                         case Missed(seconds, reason):
                             self._skip(seconds, reason)
             self._cut()
-            await self._drained()
+            await self._sequence.drained()
             self._set_phase(Phase.ENDED, self._source.name if self._source is not None else "")
         except InputError as error:
             self._cut()
@@ -323,21 +318,26 @@ class Session:
             elapsed = (self._live.end - self._live.start) / self._live.rate
             if self._rotation.ends(elapsed, quiet, level.rms):
                 self._cut()
-            elif self.listening.recognizer.limits.billed_seconds and 0 < self.listening.silence_seconds < quiet:
+            elif self._silence_is_not_worth_its_price(quiet):
                 self._cut()
                 self._unheard.append(block)
                 self._set_phase(Phase.LISTENING, "silence: the stream goes on when somebody speaks")
         self._tell_backlog()
-        self._bound_kept_audio()
+        self._sequence.kept_seconds = self.listening.kept_seconds
+        self._sequence.bound()
+
+    def _silence_is_not_worth_its_price(self, quiet: float) -> bool:
+        """Whether it has been silent for long where audio is billed: to the detector, and to the recogniser too."""
+        limits = self.listening.limits or self.listening.recognizer.limits
+        without_words = min(quiet, self.time - self._last_words)
+        return limits.billed_seconds is not None and 0 < self.listening.silence_seconds < without_words
 
     def _keep(self, block: AudioBlock) -> None:
         """Add a block to the live segment; begin one where there is none."""
         if self._live is None:
             wall = datetime.now(UTC) - timedelta(seconds=self.time - block.position / block.rate)
-            self._live = Segment(block.position, block.rate, wall)
-            self._segments.append(self._live)
+            self._live, before = self._sequence.begin(block.position, block.rate, wall)
             self._rotation = self.listening.rotation(block.rate)
-            before = self._segments[-2] if len(self._segments) > 1 else None
             self._start(self._recognise(self._live, before))
         self._live.take(block)
 
@@ -360,7 +360,7 @@ class Session:
         self._position += round(seconds * rate)
         self._speech = self._make_detector(self.time)
         wall = datetime.now(UTC) - timedelta(seconds=seconds)
-        self._tell_in_order(Gap(self._track, start, self.time, wall, reason))
+        self._sequence.tell(Gap(self._track, start, self.time, wall, reason))
 
     def _cut(self) -> None:
         """End the live segment here: the next sample will be the first of another."""
@@ -368,37 +368,11 @@ class Session:
             self._live.close()
             self._live = None
 
-    def _unsent(self) -> float:
-        return sum((segment.end - segment.sent) / segment.rate for segment in self._segments)
-
     def _tell_backlog(self) -> None:
-        backlog = Backlog(self._unsent(), self._failures)
+        backlog = Backlog(self._sequence.unsent, self._failures)
         if backlog.failures != self._backlog.failures or abs(backlog.seconds - self._backlog.seconds) >= 0.5:
             self._backlog = backlog
             self._emit(backlog)
-
-    def _bound_kept_audio(self) -> None:
-        """Let the oldest audio go when more is kept than `KEPT_SECONDS`; what no stream was sent is a gap."""
-        kept_seconds = self.listening.kept_seconds
-        excess = sum(segment.kept for segment in self._segments) - kept_seconds
-        if excess > 0:
-            oldest = self._segments[0]
-            until = oldest.covered + round(excess * oldest.rate)
-            if oldest.attached and oldest.sent >= until:
-                oldest.cover(until)
-            else:
-                self._leave_unheard(oldest, until, f"more than {kept_seconds:g} s waited to be heard")
-
-    def _leave_unheard(self, segment: Segment, until: int, reason: str) -> None:
-        start = segment.seconds(segment.covered)
-        segment.cover(until)
-        segment.sent = max(segment.sent, segment.covered)
-        end = segment.seconds(segment.covered)
-        last = segment.outbox[-1] if segment.outbox else None
-        if isinstance(last, Gap) and last.end == start:
-            segment.outbox[-1] = replace(last, end=end)
-        else:
-            segment.outbox.append(Gap(self._track, start, end, segment.wall_at(start), reason))
 
     # Words out
 
@@ -417,7 +391,7 @@ class Session:
                 failure = error
             if segment.closed and (failure is None or segment.covered >= segment.end):
                 break
-            self._mark_unconfirmed(segment)
+            self._sequence.broke(segment)
             if (segment.covered, segment.results) != progress:
                 failures, renewed = 0, False
             if failures == 0:
@@ -435,11 +409,7 @@ class Session:
             else:
                 await self._back_off(failures, failure)
         self._failures = 0
-        self._keep_pending(segment)
-        segment.cover(segment.end)
-        segment.handed_over.set()
-        segment.done = True
-        self._release()
+        self._sequence.finish(segment)
 
     async def _hear(self, segment: Segment) -> None:
         """One stream over a segment, from what is covered to its end. Raises what broke it."""
@@ -462,23 +432,30 @@ class Session:
                 track=self._track,
                 real_time=listening.audio_format.real_time,
                 silent_limit=self._silent_limit,
-                say=lambda event: self._say(segment, event),
-                moved=self._moved.set,
+                say=lambda event: self._heard(segment, event),
+                moved=self._sequence.moved,
                 clock=self._clock,
             )
             try:
                 await hearing.run(stream)
+            except CaptionsError:
+                segment.attached = False
+                raise
             finally:
                 in_vain = segment.results == results
                 self._silent_limit = min(MOST_SILENT_LIMIT, 2 * self._silent_limit) if in_vain else SILENT_LIMIT
-                segment.attached = False
                 await stream.cancel()
                 self._count(listening.recognizer, segment, first)
             if hearing.utterance_ended and segment is self._live:
                 self.pause("one utterance was heard")
         finally:
             self._at_work[id(listening.recognizer)] -= 1
-            self._moved.set()
+            self._sequence.moved()
+
+    def _heard(self, segment: Segment, event: Final | Gap | Partial) -> None:
+        if not isinstance(event, Gap) and event.text:
+            self._last_words = self.time
+        self._sequence.say(segment, event)
 
     def _count(self, recognizer: Recognizer, segment: Segment, first: int) -> None:
         """Note what a stream was sent and what that is billed."""
@@ -487,53 +464,6 @@ class Session:
         self._units += units
         time = segment.seconds(first)
         segment.after.append(StreamEnded(time, segment.wall_at(time), recognizer.name, seconds, units, self._units))
-
-    def _say(self, segment: Segment, event: Final | Gap | Partial) -> None:
-        if isinstance(event, Partial) and segment.outbox and isinstance(segment.outbox[-1], Partial):
-            segment.outbox.pop()
-        segment.outbox.append(event)
-        self._release()
-
-    def _mark_unconfirmed(self, segment: Segment) -> None:
-        """Text that a stream left without a final stays on the screen until another has heard its audio again."""
-        if segment.pending is not None and not segment.pending.unconfirmed:
-            segment.pending = replace(segment.pending, unconfirmed=True)
-            self._say(segment, segment.pending)
-
-    def _keep_pending(self, segment: Segment) -> None:
-        """Text that was on the screen when its last stream ended without confirming it is kept as it stood."""
-        pending, segment.pending = segment.pending, None
-        if pending is not None:
-            wall = segment.wall_at(pending.start)
-            segment.outbox.append(Final(pending.track, pending.start, pending.end, wall, pending.text, True))
-
-    def _release(self) -> None:
-        """Let out what was heard, in the order of the audio."""
-        while self._segments:
-            head = self._segments[0]
-            while head.outbox:
-                self._emit(head.outbox.popleft())
-            if not head.done:
-                return
-            for event in head.after:
-                self._emit(event)
-            self._segments.popleft()
-            self._moved.set()
-
-    def _tell_in_order(self, entry: Entry) -> None:
-        """Tell what happens now after the last word of the audio before it."""
-        if self._segments:
-            self._segments[-1].after.append(entry)
-        else:
-            self._emit(entry)
-
-    async def _drained(self) -> None:
-        while self._segments:
-            await self._next_move()
-
-    async def _next_move(self) -> None:
-        self._moved.clear()
-        await self._moved.wait()
 
     # When it breaks
 

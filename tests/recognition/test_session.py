@@ -11,17 +11,62 @@ import grpc
 import numpy as np
 import pytest
 
+from captions.audio.block import AudioBlock
+from captions.audio.pauses import SpeechDetector
 from captions.audio.source import AudioFormat
 from captions.errors import InputError, StreamError
-from captions.events import Event, Final, Gap, InputChanged, Notice, Partial, Paused, Phase, Resumed, SessionState
+from captions.events import (
+    Event,
+    Final,
+    Gap,
+    InputChanged,
+    Notice,
+    Partial,
+    Paused,
+    Phase,
+    Resumed,
+    SessionState,
+    StreamEnded,
+)
+from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.session import Listening, Session
 from captions.recognition.speechkit_v2 import SpeechKitV2
 from tests.pushed_source import Inputs, PushedSource
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 
-Kind = TypeVar("Kind", bound=Event)
+Told = TypeVar("Told", bound=Event)
 RATE = 16_000
+
+
+class ToldDetector(SpeechDetector):
+    """Finds speech from where a test says."""
+
+    speech_from = float("inf")
+
+    def __init__(self) -> None:
+        self.heard = 0.0
+
+    @property
+    def speaking(self) -> bool:
+        return self.heard > self.speech_from
+
+    @property
+    def quiet_since(self) -> float:
+        return self.heard if self.speaking else 0.0
+
+    def hear(self, block: AudioBlock) -> None:
+        self.heard = block.end / block.rate
+
+    def between(self, start: float, end: float) -> tuple[float, float] | None:
+        first = max(start, self.speech_from)
+        return (first, end) if first < end else None
+
+    def amount(self, start: float, end: float) -> float:
+        return max(0.0, end - max(start, self.speech_from))
+
+    def pause_before(self, time: float, earliest: float) -> float:
+        return max(earliest, min(time, self.speech_from))
 
 
 class Running:
@@ -33,7 +78,10 @@ class Running:
         self.events: list[Event] = []
         self._told = asyncio.Condition()
         self.recognizer = SpeechKitV2(server.target, tls=False)
-        self.session = Session(self.listening(), self._tell, open_source=inputs.open)
+        self.detector = ToldDetector()
+        self.session = Session(
+            self.listening(), self._tell, open_source=inputs.open, make_detector=lambda time: self.detector
+        )
 
     def listening(self, rate: int = RATE, **options: object) -> Listening:
         made = RecognitionOptions(sample_rate_hertz=rate, **options)  # type: ignore[arg-type]
@@ -50,7 +98,7 @@ class Running:
 
         self._notifying = asyncio.ensure_future(notify())
 
-    def of(self, kind: type[Kind]) -> list[Kind]:
+    def of(self, kind: type[Told]) -> list[Told]:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -395,6 +443,113 @@ async def test_stopping_keeps_what_was_on_the_screen_even_when_the_service_hangs
         await run.until(lambda: bool(run.of(Partial)))
         await run.session.stop(0.1)
         assert [event.text for event in run.of(Final)] == ["last words"]
+        assert not run.of(Gap)
+        (ended,) = run.of(StreamEnded)
+        assert ended.units == 1
+
+
+async def test_what_nobody_heard_when_the_session_ends_is_a_gap() -> None:
+    async def refuses(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
+
+    async with running(refuses) as run:
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(0.5)
+        await run.phase(Phase.FAILED)
+        source.push_seconds(0.5)
+        await run.until(lambda: run.session.time == pytest.approx(1.0))
+        await run.session.stop(0.1)
+        (gap,) = run.of(Gap)
+        assert (gap.start, gap.end) == pytest.approx((0.0, 1.0))
+
+
+async def test_streams_are_counted_as_they_are_billed() -> None:
+    async with running(hears_everything) as run:
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(20.0)
+        await run.until(lambda: run.session.time == pytest.approx(20.0))
+        run.session.pause()
+        await run.finals(1)
+        run.session.resume()
+        source.push_seconds(0.5)
+        source.end()
+        await run.phase(Phase.ENDED)
+        assert [(event.units, event.units_so_far) for event in run.of(StreamEnded)] == [(2, 2), (1, 3)]
+
+
+async def test_in_a_long_silence_the_stream_is_ended_and_the_first_word_after_it_is_whole() -> None:
+    async with running(hears_everything) as run:
+        run.session.use_listening(replace(run.listening(), silence_seconds=3.0))
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(20.0)
+        assert await run.finals(1) == ["49600 samples"]
+        run.detector.speech_from = 20.5
+        source.push_seconds(1.5)
+        await run.until(lambda: run.session.time == pytest.approx(21.5))
+        source.end()
+        texts = await run.finals(2)
+        assert int(texts[1].split()[0]) == pytest.approx(2.0 * RATE, abs=0.2 * RATE)
+        assert run.of(Final)[1].wall > run.of(Final)[0].wall
+
+
+async def test_credentials_that_were_refused_are_read_again_once() -> None:
+    async def refuses(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.abort(grpc.StatusCode.UNAUTHENTICATED, "the token has run out")
+
+    async with running(refuses, hears_everything) as run:
+        old, new = (Credentials(Kind.IAM_TOKEN, secret) for secret in ("old", "new"))
+        run.recognizer = SpeechKitV2(run.server.target, tls=False, credentials=old, find_credentials=lambda: new)
+        run.session.use_listening(run.listening())
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(0.5)
+        source.end()
+        assert await run.finals(1) == ["8000 samples"]
+        assert [stream.metadata["authorization"] for stream in run.server.streams] == ["Bearer old", "Bearer new"]
+
+
+async def test_a_stream_that_says_nothing_while_speech_goes_on_is_taken_for_dead() -> None:
+    async def mute(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+
+    async with running(mute, hears_everything) as run:
+        run.session._silent_limit = 2.0
+        run.detector.speech_from = 0.0
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(3.0)
+        await run.server.stream(1)
+        assert "said nothing during 2 s of speech" in run.of(SessionState)[-2].detail + run.of(SessionState)[-1].detail
+        source.end()
+        assert await run.finals(1) == ["48000 samples"]
+
+
+async def test_text_of_a_stream_that_broke_stays_as_unconfirmed_until_it_is_heard_again() -> None:
+    async def breaks(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.reply(partial("it was"))
+        await stream.audio(1_600)
+        await stream.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+    async def confirms(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.audio(8_000)
+        await stream.reply(final("it was the best", end_of_utterance=True))
+        await stream.until_half_close()
+
+    async with running(breaks, confirms) as run:
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(0.5)
+        source.end()
+        assert await run.finals(1) == ["it was the best"]
+        assert [(event.text, event.unconfirmed) for event in run.of(Partial)] == [("it was", False), ("it was", True)]
 
 
 async def test_one_utterance_pauses_the_session_when_that_was_asked_for() -> None:
