@@ -128,7 +128,7 @@ async def test_known_errors_come_with_what_to_do(code: str, details: str, words:
         with pytest.raises(StreamError) as caught:
             await all_of(stream)
     assert words in caught.value.hint
-    assert str(caught.value).startswith(f"{code}: {details} ")
+    assert str(caught.value).startswith(f"{code}: {details}. ")
     assert caught.value.exit_code is exit_code
 
 
