@@ -62,10 +62,10 @@ def word_error_rate(spoken: Sequence[str], heard: Sequence[str]) -> float:
 
 
 def end_of_speech(samples: Samples) -> float:
-    """Return where the last 20 ms are that are louder than a thirtieth of the loudest, in seconds."""
+    """Return where the last 20 ms are that are louder than a tenth of the loudest (above what a room sounds like), in seconds."""
     frame = RATE // 50
     energy = [float(np.abs(samples[i : i + frame].astype(np.float32)).mean()) for i in range(0, len(samples), frame)]
-    loud = [number for number, value in enumerate(energy) if value > max(energy) / 30]
+    loud = [number for number, value in enumerate(energy) if value > max(energy) / 10]
     return (loud[-1] + 1) * frame / RATE
 
 
@@ -112,7 +112,7 @@ async def play(client: Client, some: Sequence[Samples]) -> tuple[list[float], li
             said_until = chunk.alternatives[0].words[-1].end_time
             until = said_until.seconds + said_until.nanos / 1e9
             # An utterance that ends within a recording has no known end; those at the end of one do.
-            delays += [now - end for end in ends if abs(end - until) < 0.5]
+            delays += [now - end for end in ends if abs(end - until) < 0.8]
     await talking
     return delays, gaps
 
