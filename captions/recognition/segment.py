@@ -41,6 +41,8 @@ class Segment:
     """Texts of finals that may be of audio after `covered`, each with how much had been sent when it came."""
     results: int = 0
     """How many results streams have given of it."""
+    heard_with: object = None
+    """The settings of the stream at work on it."""
     attached: bool = False
     """Whether the last stream on it has not broken."""
     _blocks: list[AudioBlock] = field(default_factory=list)

@@ -46,12 +46,14 @@ from captions.events import (
     StreamEnded,
 )
 from captions.recognition.hearing import Hearing
-from captions.recognition.limits import Rotation, StreamLimits
+from captions.recognition.limits import PAUSE_SECONDS, Rotation, StreamLimits
 from captions.recognition.recognizer import RecognitionOptions, Recognizer
 from captions.recognition.segment import Segment
 from captions.recognition.sequence import Sequence
 
 KEPT_SECONDS = 600.0
+CHANGE_SECONDS = 2.0
+"""How long a stream goes on after a change of settings if there is no pause in speech."""
 LONGEST_WAIT = 15.0
 """The longest wait before a retry, in seconds."""
 SILENT_LIMIT = 12.0
@@ -144,6 +146,7 @@ class Session:
         self._silent_limit = SILENT_LIMIT
         self._units = 0
         self._last_words = 0.0
+        self._outdated_since: float | None = None
         self._at_work: Counter[int] = Counter()
 
     async def run(self) -> None:
@@ -171,9 +174,12 @@ class Session:
         self._try_again()
 
     def use_listening(self, listening: Listening) -> None:
-        """Hear with another recogniser or other settings from this sample on; what was heard stays."""
+        """Hear with another recogniser or other settings; what was heard stays.
+
+        A stream at work ends at the next pause in speech, so that no word is cut, after `CHANGE_SECONDS` at the
+        latest. Audio that waits to be heard is heard with the new settings.
+        """
         previous, self.listening = self.listening, listening
-        self._cut()
         if listening.audio_format != previous.audio_format:
             self._position = round(self._position * listening.audio_format.rate / previous.audio_format.rate)
             if self._source is not None:
@@ -308,6 +314,7 @@ class Session:
         if isinstance(self._source, Playable):
             self._ended_at = self._source.elapsed
             self._emit(Progress(self._source.elapsed, self._source.duration))
+        self._end_an_outdated_stream(block)
         self._speech.hear(block)
         quiet = self.time - self._speech.quiet_since
         if self._live is None and self._unheard:
@@ -325,6 +332,16 @@ class Session:
         self._tell_backlog()
         self._sequence.kept_seconds = self.listening.kept_seconds
         self._sequence.bound()
+
+    def _end_an_outdated_stream(self, block: AudioBlock) -> None:
+        """Where the settings have changed since the stream was opened, let the block be the first of another."""
+        if self._live is None or self._live.heard_with in (None, self.listening):
+            self._outdated_since = None
+            return
+        now = block.position / block.rate
+        self._outdated_since = now if self._outdated_since is None else self._outdated_since
+        if now - self._speech.quiet_since >= PAUSE_SECONDS or now - self._outdated_since >= CHANGE_SECONDS:
+            self._cut()
 
     def _silence_is_not_worth_its_price(self, quiet: float) -> bool:
         """Whether it has been silent for long where audio is billed: to the detector, and to the recogniser too."""
@@ -423,6 +440,7 @@ class Session:
             stream = await listening.recognizer.open(options)
             first, results = segment.covered, segment.results
             segment.attached = True
+            segment.heard_with = listening
             if not segment.closed:
                 self._set_phase(Phase.LISTENING)
             hearing = Hearing(
@@ -444,6 +462,7 @@ class Session:
             finally:
                 in_vain = segment.results == results
                 self._silent_limit = min(MOST_SILENT_LIMIT, 2 * self._silent_limit) if in_vain else SILENT_LIMIT
+                segment.heard_with = None
                 await stream.cancel()
                 self._count(listening.recognizer, segment, first)
             if hearing.utterance_ended and segment is self._live:

@@ -277,6 +277,19 @@ async def test_other_settings_take_over_at_a_sample_and_lose_none() -> None:
         assert languages == ["ru-RU", "en-US"]
 
 
+async def test_other_settings_wait_for_a_pause_in_speech_but_not_for_ever() -> None:
+    async with running(hears_everything) as run:
+        run.detector.speech_from = 0.0
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(0.5)
+        await run.phase(Phase.LISTENING)
+        run.session.use_listening(run.listening(language_code="en-US"))
+        source.push_seconds(4.0)
+        source.end()
+        assert await run.finals(2) == ["40000 samples", "32000 samples"]
+
+
 async def test_another_sample_rate_keeps_the_clock() -> None:
     async with running(hears_everything) as run:
         run.session.use_input("talk")
@@ -369,7 +382,7 @@ async def test_what_a_retry_cannot_mend_stops_with_the_services_words_until_the_
         run.session.use_listening(run.listening(language_code="en-US"))
         source.push_seconds(0.5)
         source.end()
-        assert await run.finals(2) == ["16000 samples", "8000 samples"]
+        assert await run.finals(1) == ["24000 samples"]
         assert run.session.error is None
 
 
@@ -596,6 +609,7 @@ async def test_a_recogniser_that_was_replaced_is_let_go_of_when_it_has_said_its_
         first = run.recognizer
         run.recognizer = SpeechKitV2(run.server.target, tls=False)
         run.session.use_listening(run.listening())
+        source.push_seconds(0.1)
         await asyncio.wait_for(run.session.let_go(first), 5)
         assert [event.text for event in run.of(Final)] == ["1600 samples"]
         await first.aclose()
