@@ -7,10 +7,8 @@ from pathlib import Path
 
 from captions.errors import CredentialsError
 from captions.server.limits import IDLE_STATUSES, Limits
+from captions.settings import SERVE_TOKEN_VARIABLE
 
-TOKEN_VARIABLE = "CAPTIONS_SERVE_TOKEN"
-VARIABLES = (TOKEN_VARIABLE,)
-"""Environment variables that this command reads."""
 DEFAULT_LISTEN = "127.0.0.1:50051"
 
 DESCRIPTION = """\
@@ -22,7 +20,7 @@ trailing metadata x-ignored-settings names what was asked for in vain. When it i
 """
 EPILOG = f"""\
 Clients must send a token (authorization: Bearer TOKEN or Api-Key TOKEN) when one is set, in the file of --token-file
-or in the environment as {TOKEN_VARIABLE}.
+or in the environment as {SERVE_TOKEN_VARIABLE}.
 """
 
 
@@ -44,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     secure.add_argument("--tls-certificate", metavar="FILE", type=Path, help="PEM file of the certificate (chain)")
     secure.add_argument("--tls-key", metavar="FILE", type=Path, help="PEM file of its private key")
     secure.add_argument(
-        "--token-file", metavar="FILE", type=Path, help=f"file with the token to ask for, instead of {TOKEN_VARIABLE}"
+        "--token-file",
+        metavar="FILE",
+        type=Path,
+        help=f"file with the token to ask for, instead of {SERVE_TOKEN_VARIABLE}",
     )
     defaults = Limits()
     limits = parser.add_argument_group("Limits of the service, imitated (0 turns one off)")
@@ -111,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _token(file: Path | None) -> str:
     if file is None:
-        return os.environ.get(TOKEN_VARIABLE, "").strip()
+        return os.environ.get(SERVE_TOKEN_VARIABLE, "").strip()
     token = _read(file, "token file").decode(errors="replace").strip()
     if not token:
         raise CredentialsError(f"The token file {file} is empty.", "Put the token into it, in one line.")

@@ -62,7 +62,7 @@ def word_error_rate(spoken: Sequence[str], heard: Sequence[str]) -> float:
 
 
 def end_of_speech(samples: Samples) -> float:
-    """Return where the last 20 ms are that are louder than a tenth of the loudest: above the room itself, in seconds."""
+    """Return where the last 20 ms are that are louder than a tenth of the loudest (above the room), in seconds."""
     frame = RATE // 50
     energy = [float(np.abs(samples[i : i + frame].astype(np.float32)).mean()) for i in range(0, len(samples), frame)]
     loud = [number for number, value in enumerate(energy) if value > max(energy) / 10]
