@@ -609,7 +609,7 @@ async def test_a_recogniser_that_was_replaced_is_let_go_of_when_it_has_said_its_
         first = run.recognizer
         run.recognizer = SpeechKitV2(run.server.target, tls=False)
         run.session.use_listening(run.listening())
-        source.push_seconds(0.1)
+        source.push_seconds(0.4)
         await asyncio.wait_for(run.session.let_go(first), 5)
-        assert [event.text for event in run.of(Final)] == ["1600 samples"]
+        assert [event.text for event in run.of(Final)] == ["4800 samples"]
         await first.aclose()
