@@ -19,8 +19,9 @@ from captions.errors import CaptionsError, InputError
 from captions.events import Event, Level, Notice, Progress, SessionState, Severity
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.limits import StreamLimits
+from captions.recognition.listening import Listening
 from captions.recognition.recognizer import Recognizer
-from captions.recognition.session import Listening, Session
+from captions.recognition.session import Session
 from captions.settings import Settings, data_folder
 from captions.transcript.keeper import Keeper
 

@@ -11,13 +11,9 @@ from captions.recognition.segment import Segment
 
 
 class Sequence:
-    """Holds the segments that are not done. What a later one says waits until the earlier ones have said their last.
-
-    `kept_seconds` bounds the audio that all of them hold together.
-    """
+    """Holds the segments that are not done. What a later one says waits until the earlier ones have said their last."""
 
     def __init__(self, track: str, emit: Callable[[Event], None]) -> None:
-        self.kept_seconds = 600.0
         self._track = track
         self._emit = emit
         self._segments: deque[Segment] = deque()
@@ -73,16 +69,16 @@ class Sequence:
                 self._leave_unheard(segment, segment.end, "the session ended before it could be heard")
             self.finish(segment)
 
-    def bound(self) -> None:
-        """Let the oldest audio go when more is kept than `kept_seconds`; what no stream at work was sent is a gap."""
-        excess = sum(segment.kept for segment in self._segments) - self.kept_seconds
+    def bound(self, kept_seconds: float) -> None:
+        """Let the oldest audio go when all segments hold more than this; what no stream at work was sent is a gap."""
+        excess = sum(segment.kept for segment in self._segments) - kept_seconds
         if excess > 0:
             oldest = self._segments[0]
             until = oldest.covered + round(excess * oldest.rate)
             if oldest.unheard_from >= until:
                 oldest.cover(until)
             else:
-                self._leave_unheard(oldest, until, f"more than {self.kept_seconds:g} s waited to be heard")
+                self._leave_unheard(oldest, until, f"more than {kept_seconds:g} s waited to be heard")
 
     def moved(self) -> None:
         """Wake those who wait for a move: audio was sent, or a stream has ended."""

@@ -7,7 +7,7 @@ in the order of the audio.
 
 A stream that breaks is followed by another, which is sent again all audio that may not have been heard. The retries
 wait longer and longer, up to `LONGEST_WAIT`, and start over when something was heard. An error that a retry cannot
-mend stops the session until something is changed; the audio is kept meanwhile, up to `KEPT_SECONDS`, beyond which the
+mend stops the session until something is changed; the audio is kept meanwhile, up to `Listening.kept_seconds`, beyond which the
 oldest becomes a gap.
 
 Where audio is billed, a stream is ended in a long silence, and another begun when speech returns.
@@ -17,15 +17,13 @@ import asyncio
 import contextlib
 import random
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from captions.audio.block import AudioBlock
 from captions.audio.endless import Lost, Missed, Opened, endless
-from captions.audio.level import LevelMeter
 from captions.audio.pauses import SpeechDetector
 from captions.audio.source import AudioFormat, AudioSource, Playable, open_source
 from captions.errors import CaptionsError, InputError, StreamError
@@ -46,14 +44,12 @@ from captions.events import (
     StreamEnded,
 )
 from captions.recognition.hearing import Hearing
-from captions.recognition.limits import PAUSE_SECONDS, Rotation, StreamLimits
-from captions.recognition.recognizer import RecognitionOptions, Recognizer
+from captions.recognition.intake import Intake
+from captions.recognition.listening import Listening
+from captions.recognition.recognizer import Recognizer
 from captions.recognition.segment import Segment
 from captions.recognition.sequence import Sequence
 
-KEPT_SECONDS = 600.0
-CHANGE_SECONDS = 2.0
-"""How long a stream goes on after a change of settings if there is no pause in speech."""
 LONGEST_WAIT = 15.0
 """The longest wait before a retry, in seconds."""
 SILENT_LIMIT = 12.0
@@ -61,8 +57,6 @@ SILENT_LIMIT = 12.0
 MOST_SILENT_LIMIT = 120.0
 AHEAD_SECONDS = 2.0
 """How far a source that is not paced may run ahead of what was sent."""
-BEFORE_SPEECH_SECONDS = 1.0
-"""How much audio before the first speech a stream gets that is begun after a silence."""
 
 RETRIED = frozenset(
     {"CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"}
@@ -72,27 +66,6 @@ RETRIED = frozenset(
 """Status codes that another stream may mend; the service's limits are among them."""
 SIZE_LIMIT_TEXT = "less than 10MB"
 """In the text of the INVALID_ARGUMENT with which the service ends a stream that has had its 10 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Who listens, and how: what a change of settings replaces as a whole."""
-
-    recognizer: Recognizer
-    options: Callable[[tuple[str, ...]], RecognitionOptions]
-    """Makes the options, given the languages that the recogniser has."""
-    audio_format: AudioFormat
-    silence_seconds: float = 0.0
-    """How long a silence ends a stream that is billed; 0 never does."""
-    kept_seconds: float = KEPT_SECONDS
-    """How much audio is kept while nobody hears it."""
-    limits: StreamLimits | None = None
-    """What a stream may have, where that is not what is known of the recogniser."""
-
-    def rotation(self, rate: int) -> Rotation:
-        """Return what decides where a stream of audio at `rate` ends."""
-        options = replace(self.options(self.recognizer.languages), sample_rate_hertz=rate)
-        return Rotation((self.limits or self.recognizer.limits).longest(options.bytes_a_second))
 
 
 class Session:
@@ -118,7 +91,6 @@ class Session:
         self.error: CaptionsError | None = None
         self._emit = emit
         self._track = track
-        self._make_detector = make_detector
         self._give_up_after = give_up_after
         self._clock = clock
         self.paused = False
@@ -127,14 +99,8 @@ class Session:
         self._source: AudioSource | None = None
         self._capturing: asyncio.Task[None] | None = None
         self._ended_at = 0.0
-        self._position = 0
-        self._meter = LevelMeter()
-        self._speech = make_detector(0.0)
         self._sequence = Sequence(track, emit)
-        self._live: Segment | None = None
-        self._rotation = Rotation(0.0)
-        self._unheard: deque[AudioBlock] = deque()
-        """The last blocks of a silence for which there is no stream."""
+        self._intake = Intake(listening, self._sequence, self._begin, track=track, make_detector=make_detector)
         self._tasks: set[asyncio.Task[None]] = set()
         self._crash: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changed = asyncio.Event()
@@ -145,8 +111,6 @@ class Session:
         self._failures = 0
         self._silent_limit = SILENT_LIMIT
         self._units = 0
-        self._last_words = 0.0
-        self._outdated_since: float | None = None
         self._at_work: Counter[int] = Counter()
 
     async def run(self) -> None:
@@ -156,7 +120,7 @@ class Session:
     @property
     def time(self) -> float:
         """Seconds of audio captured so far."""
-        return self._position / self.listening.audio_format.rate
+        return self._intake.time
 
     @property
     def playing(self) -> bool:
@@ -180,8 +144,8 @@ class Session:
         latest. Audio that waits to be heard is heard with the new settings.
         """
         previous, self.listening = self.listening, listening
+        self._intake.change(listening)
         if listening.audio_format != previous.audio_format:
-            self._position = round(self._position * listening.audio_format.rate / previous.audio_format.rate)
             if self._source is not None:
                 self._recapture(self._source.elapsed if isinstance(self._source, Playable) else 0.0, announce=False)
         self._try_again()
@@ -198,7 +162,7 @@ class Session:
             self._unpaused.clear()
             if self._source is not None:
                 self._source.pause()
-            self._cut()
+            self._intake.cut()
             self._sequence.tell(Paused(self.time, datetime.now(UTC)))
             self._set_phase(Phase.PAUSED, detail)
 
@@ -208,7 +172,7 @@ class Session:
             self.paused = False
             self._unpaused.set()
             # A block that was on its way when the pause began belongs to the time before it.
-            self._cut()
+            self._intake.cut()
             self._sequence.tell(Resumed(self.time, datetime.now(UTC)))
             if self._source is not None:
                 self._source.resume()
@@ -233,7 +197,7 @@ class Session:
         if self._capturing is not None:
             self._capturing.cancel()
             await asyncio.wait({self._capturing})
-        self._cut()
+        self._intake.cut()
         self._unpaused.set()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._sequence.drained(), drain)
@@ -255,10 +219,14 @@ class Session:
     async def _capture(self, elapsed: float, announce: bool, previous: asyncio.Task[None] | None) -> None:
         if previous is not None:
             await asyncio.wait({previous})
-        self._begin_input()
+        self._intake.begin_input()
+        if not self.paused:
+            self._set_phase(Phase.STARTING, f"opening {self._input}")
         audio_format = self.listening.audio_format
         sound = endless(
-            lambda position: self._open_source(self._input, audio_format, position), self._position, audio_format.rate
+            lambda position: self._open_source(self._input, audio_format, position),
+            self._intake.position,
+            audio_format.rate,
         )
         try:
             async with contextlib.aclosing(sound):
@@ -281,117 +249,39 @@ class Session:
                             if not self.paused:
                                 self._set_phase(Phase.CONNECTING)
                         case Lost(error):
-                            self._cut()
+                            self._intake.cut()
                             self._notice(Severity.WARNING, error)
                             self._set_phase(Phase.WAITING, error.message)
                         case Missed(seconds, reason):
-                            self._skip(seconds, reason)
-            self._cut()
+                            self._intake.skip(seconds, reason)
+            self._intake.cut()
             await self._sequence.drained()
             self._set_phase(Phase.ENDED, self._source.name if self._source is not None else "")
         except InputError as error:
-            self._cut()
+            self._intake.cut()
             self.error = error
             self._notice(Severity.ERROR, error)
             self._set_phase(Phase.NO_INPUT, error.message)
         finally:
             self._source = None
 
-    def _begin_input(self) -> None:
-        self._cut()
-        self._unheard.clear()
-        self._meter = LevelMeter()
-        self._speech = self._make_detector(self.time)
-        if not self.paused:
-            self._set_phase(Phase.STARTING, f"opening {self._input}")
-
     def _take(self, block: AudioBlock) -> None:
-        if block.position > self._position:
-            self._skip((block.position - self._position) / block.rate, "the audio was not taken in time")
-        self._position = block.end
-        level = self._meter.measure(block)
-        self._emit(level)
         if isinstance(self._source, Playable):
             self._ended_at = self._source.elapsed
             self._emit(Progress(self._source.elapsed, self._source.duration))
-        self._end_an_outdated_stream(block)
-        self._speech.hear(block)
-        quiet = self.time - self._speech.quiet_since
-        if self._live is None and self._unheard:
-            self._wait_for_speech(block)
-        else:
-            self._keep(block)
-        if self._live is not None:
-            elapsed = (self._live.end - self._live.start) / self._live.rate
-            if self._rotation.ends(elapsed, quiet, level.rms):
-                self._cut()
-            elif self._silence_is_not_worth_its_price(quiet):
-                self._cut()
-                self._unheard.append(block)
-                self._set_phase(Phase.LISTENING, "silence: the stream goes on when somebody speaks")
-        self._tell_backlog()
-        self._sequence.kept_seconds = self.listening.kept_seconds
-        self._sequence.bound()
-
-    def _end_an_outdated_stream(self, block: AudioBlock) -> None:
-        """Where the settings have changed since the stream was opened, let the block be the first of another."""
-        if self._live is None or self._live.heard_with in (None, self.listening):
-            self._outdated_since = None
-            return
-        now = block.position / block.rate
-        self._outdated_since = now if self._outdated_since is None else self._outdated_since
-        if now - self._speech.quiet_since >= PAUSE_SECONDS or now - self._outdated_since >= CHANGE_SECONDS:
-            self._cut()
-
-    def _silence_is_not_worth_its_price(self, quiet: float) -> bool:
-        """Whether it has been silent for long where audio is billed: to the detector, and to the recogniser too."""
-        limits = self.listening.limits or self.listening.recognizer.limits
-        without_words = min(quiet, self.time - self._last_words)
-        return limits.billed_seconds is not None and 0 < self.listening.silence_seconds < without_words
-
-    def _keep(self, block: AudioBlock) -> None:
-        """Add a block to the live segment; begin one where there is none."""
-        if self._live is None:
-            wall = datetime.now(UTC) - timedelta(seconds=self.time - block.position / block.rate)
-            self._live, before = self._sequence.begin(block.position, block.rate, wall)
-            self._rotation = self.listening.rotation(block.rate)
-            self._start(self._recognise(self._live, before))
-        self._live.take(block)
-
-    def _wait_for_speech(self, block: AudioBlock) -> None:
-        """Hold the last blocks of a silence that nobody hears, and begin a stream with them when speech returns."""
-        self._unheard.append(block)
-        if self._speech.speaking:
-            blocks, self._unheard = self._unheard, deque()
-            for held in blocks:
-                self._keep(held)
-        while self._unheard and self._unheard[0].end < block.end - BEFORE_SPEECH_SECONDS * block.rate:
-            self._unheard.popleft()
-
-    def _skip(self, seconds: float, reason: str) -> None:
-        """Let the clock go on over time in which no sound was captured."""
-        rate = self.listening.audio_format.rate
-        start = self.time
-        self._cut()
-        self._unheard.clear()
-        self._position += round(seconds * rate)
-        self._speech = self._make_detector(self.time)
-        wall = datetime.now(UTC) - timedelta(seconds=seconds)
-        self._sequence.tell(Gap(self._track, start, self.time, wall, reason))
-
-    def _cut(self) -> None:
-        """End the live segment here: the next sample will be the first of another."""
-        if self._live is not None:
-            self._live.close()
-            self._live = None
-
-    def _tell_backlog(self) -> None:
+        was_silent = self._intake.silent
+        self._emit(self._intake.take(block))
+        if self._intake.silent and not was_silent:
+            self._set_phase(Phase.LISTENING, "silence: the stream goes on when somebody speaks")
         backlog = Backlog(self._sequence.unsent, self._failures)
         if backlog.failures != self._backlog.failures or abs(backlog.seconds - self._backlog.seconds) >= 0.5:
             self._backlog = backlog
             self._emit(backlog)
 
     # Words out
+
+    def _begin(self, segment: Segment, before: Segment | None) -> None:
+        self._start(self._recognise(segment, before))
 
     async def _recognise(self, segment: Segment, before: Segment | None) -> None:
         """Have a segment heard by one stream after another until all of it is covered."""
@@ -433,10 +323,10 @@ class Session:
         listening = self.listening
         self._at_work[id(listening.recognizer)] += 1
         try:
-            if segment is self._live and self.phase is not Phase.RECONNECTING:
+            if segment is self._intake.live and self.phase is not Phase.RECONNECTING:
                 self._set_phase(Phase.CONNECTING)
             await listening.recognizer.prepare()
-            options = replace(listening.options(listening.recognizer.languages), sample_rate_hertz=segment.rate)
+            options = listening.options_at(segment.rate)
             stream = await listening.recognizer.open(options)
             first, results = segment.covered, segment.results
             segment.attached = True
@@ -445,7 +335,7 @@ class Session:
                 self._set_phase(Phase.LISTENING)
             hearing = Hearing(
                 segment,
-                self._speech,
+                self._intake.speech,
                 options,
                 track=self._track,
                 real_time=listening.audio_format.real_time,
@@ -465,7 +355,7 @@ class Session:
                 segment.heard_with = None
                 await stream.cancel()
                 self._count(listening.recognizer, segment, first)
-            if hearing.utterance_ended and segment is self._live:
+            if hearing.utterance_ended and segment is self._intake.live:
                 self.pause("one utterance was heard")
         finally:
             self._at_work[id(listening.recognizer)] -= 1
@@ -473,7 +363,7 @@ class Session:
 
     def _heard(self, segment: Segment, event: Final | Gap | Partial) -> None:
         if not isinstance(event, Gap) and event.text:
-            self._last_words = self.time
+            self._intake.last_words = self.time
         self._sequence.say(segment, event)
 
     def _count(self, recognizer: Recognizer, segment: Segment, first: int) -> None:

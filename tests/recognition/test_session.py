@@ -29,8 +29,9 @@ from captions.events import (
     StreamEnded,
 )
 from captions.recognition.credentials import Credentials, Kind
+from captions.recognition.listening import Listening
 from captions.recognition.recognizer import RecognitionOptions
-from captions.recognition.session import Listening, Session
+from captions.recognition.session import Session
 from captions.recognition.speechkit_v2 import SpeechKitV2
 from tests.pushed_source import Inputs, PushedSource
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
