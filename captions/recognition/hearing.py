@@ -2,10 +2,11 @@
 
 What a final covers. Where the recogniser gives word times, a final covers all audio to the end of its last word.
 Where it gives none (SpeechKit v2), a final that comes now covers what had been sent `LATE_SECONDS` ago, back to the
-last pause in speech: results come later than their speech, and how much later is not known, but not by more. What
-was told since then may be heard again after a break; `seam` tells it from what is new. Where nothing is pending, audio
-without speech is covered as it passes, and so is audio from which a working stream made no words for
-`WORDLESS_SECONDS`.
+last pause in speech: results come later than their speech, and how much later is not known, but not by more. They do
+where the link stood still: when no result came for `STALLED_SECONDS` of speech, finals cover nothing for as long as
+it takes until none can be that late. What was told since then may be heard again after a break; `seam` tells it from
+what is new. Where nothing is pending, audio without speech is covered as it passes, and so is audio from which a
+working stream made no words for `WORDLESS_SECONDS`.
 """
 
 import asyncio
@@ -21,8 +22,10 @@ from captions.recognition.recognizer import Hypothesis, RecognitionOptions, Reco
 from captions.recognition.seam import Seam
 from captions.recognition.segment import Segment
 
-LATE_SECONDS = 6.0
-"""No result comes later than this after the speech that it is of."""
+LATE_SECONDS = 8.0
+"""No result comes later than this after the speech that it is of: 5 s, and a stall too short to be noticed."""
+STALLED_SECONDS = 2.0
+"""A link on which no result came for so long, though speech was sent, stood still."""
 WORDLESS_SECONDS = 60.0
 """Audio this far behind what was sent, with no text pending, was heard and held no words."""
 QUIET_MARGIN_SECONDS = 1.0
@@ -68,6 +71,10 @@ class Hearing:
         """The end of the last final, in seconds on the session's clock."""
         self._answered = segment.seconds(segment.covered)
         """How much had been sent when the last result came, in seconds on the session's clock."""
+        self._answered_at = clock()
+        """When that was, on the clock that runs by itself."""
+        self._late_until = 0.0
+        """Until when results may be later than `LATE_SECONDS`, on that clock."""
         self._sent: deque[tuple[float, int]] = deque([(clock(), segment.covered)])
         """When how much had been sent: the last `LATE_SECONDS`, and the entry before them."""
         self._seam = Seam([text for _, text in segment.told])
@@ -117,7 +124,7 @@ class Hearing:
         offset = segment.seconds(self._first)
         async for hypothesis in stream.hypotheses():
             segment.results += 1
-            self._answered = segment.seconds(segment.sent)
+            self._note_answer()
             words = tuple(replace(w, start=offset + w.start, end=offset + w.end) for w in hypothesis.words)
             if hypothesis.final:
                 await self._take_final(stream, hypothesis, words)
@@ -174,6 +181,13 @@ class Hearing:
         while len(self._sent) > 1 and self._sent[1][0] <= now - LATE_SECONDS:
             self._sent.popleft()
 
+    def _note_answer(self) -> None:
+        now, sent = self._clock(), self._segment.seconds(self._segment.sent)
+        stalled = now - self._answered_at > STALLED_SECONDS and self._speech.between(self._answered, sent) is not None
+        if stalled and self._options.partial_results:
+            self._late_until = now + LATE_SECONDS
+        self._answered, self._answered_at = sent, now
+
     def _sent_before(self, seconds: float) -> float:
         """How much had been sent so many seconds ago, in seconds on the session's clock."""
         then = self._clock() - seconds
@@ -184,6 +198,8 @@ class Hearing:
         return self._segment.seconds(position)
 
     def _cover_what_is_surely_told(self) -> None:
+        if self._clock() < self._late_until:
+            return
         segment = self._segment
         covered = segment.seconds(segment.covered)
         certain = self._sent_before(LATE_SECONDS)

@@ -7,8 +7,8 @@ in the order of the audio.
 
 A stream that breaks is followed by another, which is sent again all audio that may not have been heard. The retries
 wait longer and longer, up to `LONGEST_WAIT`, and start over when something was heard. An error that a retry cannot
-mend stops the session until something is changed; the audio is kept meanwhile, up to `Listening.kept_seconds`, beyond which the
-oldest becomes a gap.
+mend stops the session until something is changed. The audio is kept meanwhile, up to `Listening.kept_seconds`; beyond
+that the oldest becomes a gap.
 
 Where audio is billed, a stream is ended in a long silence, and another begun when speech returns.
 """
@@ -145,9 +145,8 @@ class Session:
         """
         previous, self.listening = self.listening, listening
         self._intake.change(listening)
-        if listening.audio_format != previous.audio_format:
-            if self._source is not None:
-                self._recapture(self._source.elapsed if isinstance(self._source, Playable) else 0.0, announce=False)
+        if listening.audio_format != previous.audio_format and self._source is not None:
+            self._recapture(self._source.elapsed if isinstance(self._source, Playable) else 0.0, announce=False)
         self._try_again()
 
     async def let_go(self, recognizer: Recognizer) -> None:
@@ -223,11 +222,11 @@ class Session:
         if not self.paused:
             self._set_phase(Phase.STARTING, f"opening {self._input}")
         audio_format = self.listening.audio_format
-        sound = endless(
-            lambda position: self._open_source(self._input, audio_format, position),
-            self._intake.position,
-            audio_format.rate,
-        )
+
+        def open_at(position: int) -> Awaitable[AudioSource]:
+            return self._open_source(self._input, audio_format, position)
+
+        sound = endless(open_at, self._intake.position, audio_format.rate)
         try:
             async with contextlib.aclosing(sound):
                 async for item in sound:

@@ -28,8 +28,8 @@ from captions.audio.block import AudioBlock
 from captions.audio.source import AudioFormat
 from captions.events import Event, Final, Gap, Phase, SessionState, Word
 from captions.recognition.limits import StreamLimits
-from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.listening import Listening
+from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.session import Session
 from captions.recognition.speechkit_v2 import SpeechKitV2
 from captions.server.limits import Limits
