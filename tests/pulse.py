@@ -60,10 +60,30 @@ def require_pulse() -> None:
 class PulseServer:
     """A running server."""
 
-    def __init__(self, process: subprocess.Popen[bytes], environment: dict[str, str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self.environment = environment
-        self._process = process
+        self._command = command
         self._players: list[subprocess.Popen[bytes]] = []
+        self.start()
+
+    def start(self) -> None:
+        """Run the server, again after `kill`, and wait until it answers."""
+        self._process = subprocess.Popen(
+            self._command,
+            env=os.environ | self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + STARTING_LIMIT
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.control("set-default-source", "loopback.monitor")
+            except subprocess.SubprocessError:
+                continue
+            return
+        self.kill()
+        pytest.fail("PulseAudio did not start")
 
     def play(self, wav: Path) -> subprocess.Popen[bytes]:
         """Play a file into the sink; returns at once."""
@@ -116,39 +136,21 @@ def running_pulse(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pul
             "PULSE_COOKIE": str(folder / "cookie"),
             "ALSA_CONFIG_PATH": str(configuration),
         }
-        process = subprocess.Popen(
-            [
-                "pulseaudio",
-                "-n",
-                "--daemonize=no",
-                "--use-pid-file=no",
-                "--exit-idle-time=-1",
-                "--disable-shm",
-                "--log-target=file:" + str(folder / "pulse.log"),
-                f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
-                "--load=module-null-sink sink_name=loopback rate=48000 channels=2 norewinds=1",
-            ],
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        server = PulseServer(process, environment)
+        command = [
+            "pulseaudio",
+            "-n",
+            "--daemonize=no",
+            "--use-pid-file=no",
+            "--exit-idle-time=-1",
+            "--disable-shm",
+            "--log-target=file:" + str(folder / "pulse.log"),
+            f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}",
+            "--load=module-null-sink sink_name=loopback rate=48000 channels=2 norewinds=1",
+        ]
+        server = PulseServer(command, environment)
         try:
-            _await_answer(server, process)
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
             yield server
         finally:
             server.kill()
-
-
-def _await_answer(server: PulseServer, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + STARTING_LIMIT
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            server.control("set-default-source", "loopback.monitor")
-        except subprocess.SubprocessError:
-            continue
-        return
-    pytest.fail("PulseAudio did not start")

@@ -88,8 +88,14 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
 
 def kill(process: asyncio.subprocess.Process) -> None:
     """End the child at once, which lets go of its device. Idempotent."""
+    if process.returncode is not None:
+        return
     with contextlib.suppress(ProcessLookupError):
-        process.kill()
+        if sys.platform == "win32":
+            process.kill()
+        else:
+            # `process.kill` would reap a child that has just ended, which asyncio waits for and then wonders about.
+            os.kill(process.pid, signal.SIGKILL)
 
 
 async def end(process: asyncio.subprocess.Process) -> None:
