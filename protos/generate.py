@@ -39,7 +39,13 @@ def generate(destination: Path) -> None:
     well_known = files("grpc_tools") / "_proto"
     sources = sorted(path.name for path in PROTOS.glob("*.proto"))
     status = protoc.main(
-        ["protoc", f"-I{PROTOS}", f"-I{well_known}", f"--python_out={destination}", f"--pyi_out={destination}", *sources]
+        [
+            "protoc",
+            f"-I{PROTOS}",
+            f"-I{well_known}",
+            *(f"--{kind}_out={destination}" for kind in ("python", "pyi")),
+            *sources,
+        ]
     )
     if status != 0:
         raise SystemExit(status)

@@ -22,7 +22,7 @@ def beginning(rate: int, seconds: float = 6.5) -> np.ndarray:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         for frame in container.decode(audio=0):
             pieces += [out.to_ndarray() for out in resampler.resample(frame)]
-            if frame.time > seconds:
+            if (frame.time or 0.0) > seconds:
                 break
     return np.concatenate(pieces, axis=1)[:, : int(seconds * rate)]
 
