@@ -1,6 +1,7 @@
 """The commands and their flags. Nothing heavy is imported before the command is known."""
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -125,12 +126,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         words.insert(0, "live")
     arguments = parser.parse_args(words)
     try:
-        return COMMANDS[arguments.command](arguments)
+        code = COMMANDS[arguments.command](arguments)
+        sys.stdout.flush()
+        return code
     except CaptionsError as error:
         print(f"captions: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Nobody reads any more: end as by the signal for it, without Python's own complaint at the last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13
     except Exception as error:
         print(f"captions: {unforeseen(error)}", file=sys.stderr)
         return ExitCode.INTERNAL

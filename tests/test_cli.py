@@ -98,6 +98,13 @@ def test_settings_are_printed_as_a_settings_file(
     assert "# From: default" in text
 
 
+def test_a_reader_that_goes_away_ends_it_quietly() -> None:
+    command = f"{sys.executable} -m captions settings | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] in ("0", "141")
+    assert done.stderr == ""
+
+
 def test_a_mistake_of_ours_leaves_its_traceback_in_a_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, own_environment: Path
 ) -> None:
