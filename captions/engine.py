@@ -189,6 +189,7 @@ class Engine:
         if self._session is not None:
             await self._session.stop(drain)
         await self._keeper.finish()
+        self.error = self.error or self._keeper.error
         if self._recognizer is not None:
             await self._recognizer.aclose()
         self._stopped.set()

@@ -29,6 +29,8 @@ class Keeper:
     def __init__(self, folder: Path, settings: Mapping[str, object], tell: Callable[[Event], None]) -> None:
         self.path: Path | None = None
         """The journal's file, once there is one."""
+        self.error: StorageError | None = None
+        """Why the journal is not whole, while it is not."""
         self._folder = folder
         self._settings = settings
         self._tell = tell
@@ -36,7 +38,6 @@ class Keeper:
         self._filled = asyncio.Event()
         self._finished = asyncio.Event()
         self._ending = False
-        self._failing = False
 
     def put(self, event: Event) -> None:
         """Keep and tell an event, after those before it."""
@@ -59,8 +60,8 @@ class Keeper:
                 entries = [event for event in events if not isinstance(event, Partial | SessionState | Backlog)]
                 if journal is not None and (entries or journal.behind):
                     await self._try(journal.write, *entries)
-                    if self._failing and not journal.behind:
-                        self._failing = False
+                    if self.error is not None and not journal.behind:
+                        self.error = None
                         message = "The journal is written again; nothing is missing from it."
                         self._tell(Notice(0.0, datetime.now(UTC), Severity.INFORMATION, message))
                 for event in events:
@@ -84,7 +85,7 @@ class Keeper:
         try:
             return await asyncio.to_thread(work, *arguments)
         except StorageError as error:
-            if not self._failing:
-                self._failing = True
+            is_new, self.error = self.error is None, error
+            if is_new:
                 self._tell(Notice(0.0, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
             return None

@@ -80,6 +80,7 @@ async def test_a_disk_that_fails_is_told_once_and_captions_go_on(
     recovered = await told.get()
     assert isinstance(recovered, Notice)
     assert "nothing is missing" in recovered.message
+    assert keeper.error is None
     await keeper.finish()
     await working
     assert keeper.path is not None
@@ -97,4 +98,5 @@ async def test_without_any_journal_captions_go_on(tmp_path: Path) -> None:
     await working
     assert isinstance(told[0], Notice)
     assert "No journal can be kept" in told[0].message
+    assert keeper.error is not None
     assert isinstance(told[1], Final)
