@@ -24,6 +24,8 @@ from captions.recognition.segment import Segment
 
 LATE_SECONDS = 8.0
 """No result comes later than this after the speech that it is of: 5 s, and a stall too short to be noticed."""
+UNANSWERED_SECONDS = 2.0
+"""Speech at the end of a stream of which nothing was told: more is heard again, once."""
 STALLED_SECONDS = 2.0
 """A link on which no result came for so long, though speech was sent, stood still."""
 WORDLESS_SECONDS = 60.0
@@ -100,6 +102,7 @@ class Hearing:
             receiving.result()
             if not (self._all_sent or self.utterance_ended):
                 raise StreamError("UNAVAILABLE", "The recogniser ended the stream before its audio ended.")
+            self._see_that_the_end_was_heard()
         finally:
             receiving.cancel()
             sending.cancel()
@@ -215,6 +218,17 @@ class Hearing:
         speech = self._speech.between(covered, judged)
         quiet_until = (speech[0] if speech is not None else judged) - QUIET_MARGIN_SECONDS
         segment.cover(int(max(quiet_until, sent - WORDLESS_SECONDS) * segment.rate))
+
+    def _see_that_the_end_was_heard(self) -> None:
+        """Take a clean end for a break, once, if nothing was told of the last speech. Raises StreamError.
+
+        A service may end a stream well of which it got nothing for too long; what was on its way it never heard.
+        """
+        segment = self._segment
+        unanswered = self._speech.amount(self._answered, segment.seconds(segment.sent))
+        if unanswered > UNANSWERED_SECONDS and not (self.utterance_ended or segment.doubted):
+            segment.doubted = True
+            raise StreamError("UNAVAILABLE", f"The recogniser told nothing of the last {unanswered:.0f} s of speech.")
 
     def _see_that_results_come(self) -> None:
         """Take a stream for dead that says nothing while speech goes on. Raises StreamError."""

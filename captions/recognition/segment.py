@@ -43,6 +43,8 @@ class Segment:
     """How many results streams have given of it."""
     heard_with: object = None
     """The settings of the stream at work on it."""
+    doubted: bool = False
+    """Whether its last speech was heard again because a stream that ended well had told nothing of it."""
     attached: bool = False
     """Whether the last stream on it has not broken."""
     _blocks: list[AudioBlock] = field(default_factory=list)

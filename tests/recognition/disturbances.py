@@ -130,7 +130,8 @@ class _Passage:
         self._context = context
         self._ended: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
         self._bytes = 0
-        self._bytes_a_second = 32_000
+        self._bytes_a_second = 8_000
+        self._raw = False
         self._half_closed = False
         self._over = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -179,8 +180,9 @@ class _Passage:
             self._half_closed = True
             await self._stop_if(self._reached(Stage.HALF_CLOSED))
         elif request.WhichOneof("streaming_request") == "config":
-            if rate := request.config.specification.sample_rate_hertz:
-                self._bytes_a_second = 2 * rate
+            specification = request.config.specification
+            if specification.audio_encoding == pb.RecognitionSpec.LINEAR16_PCM:
+                self._bytes_a_second, self._raw = 2 * specification.sample_rate_hertz, True
             await self._stop_if(self._reached(Stage.SETTINGS))
         else:
             await self._stop_if(self._audio(request.audio_content))
@@ -200,6 +202,8 @@ class _Passage:
         replaying = self._number > self._disturbed.struck_at and self._bytes >= self._bytes_a_second
         if replaying and self._reached(Stage.REPLAYING):
             return True
+        if not self._raw:
+            return False
         tail = np.abs(np.frombuffer(content[-2 * QUIET_TAIL :], "<i2").astype(np.int32))
         return bool((tail > LOUD).any()) and self._reached(Stage.IN_WORD)
 

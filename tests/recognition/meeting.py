@@ -42,6 +42,8 @@ WORDS_AT_A_TIME = 10
 PLACED_WITHIN = 0.2
 """Seconds by which a word's time may be off."""
 UNLIMITED = Limits().unlimited()
+EVERY_CASE = bool(os.environ.get("EVERY_CASE"))
+"""Whether those cases are tried as well that are left out of the usual run to save time."""
 
 
 class Talk:
@@ -58,6 +60,21 @@ class Talk:
         self._next = first
         self._ending = False
         self._closed = False
+        self._missing = 0.0
+        self.holes: list[tuple[float, float]] = []
+        """From when to when sound was lost before it came here, in seconds."""
+
+    def miss(self, seconds: float) -> None:
+        """Lose so much sound from the next block on, as a microphone does that is not read in time."""
+        self._missing = seconds
+
+    def _lose(self, seconds: float) -> None:
+        now = self._position / self._format.rate
+        if self.holes and now - self.holes[-1][1] < 1e-6:
+            self.holes[-1] = self.holes[-1][0], now + seconds
+        else:
+            self.holes.append((now, now + seconds))
+        self._missing -= seconds
 
     def end(self) -> None:
         """Stop after the sentence."""
@@ -73,6 +90,11 @@ class Talk:
             offset = self._position / rate
             self.words += [Word(word.text, offset + word.start, offset + word.end) for word in spoken.words]
             for start in range(0, len(spoken.samples), length):
+                if self._missing > 0.0:
+                    lost = len(spoken.samples[start : start + length])
+                    self._lose(lost / rate)
+                    self._position += lost
+                    continue
                 block = AudioBlock(spoken.samples[start : start + length], self._position, rate)
                 if self._format.real_time:
                     await asyncio.sleep(began + block.end / rate - loop.time())
@@ -111,17 +133,17 @@ class Account:
     seed: int
     about: str
 
-    def check(self, gaps: Iterable[tuple[float, float]] = ()) -> None:
-        """Fail unless every word was heard once, in order, at its time, and there are these gaps only."""
-        wrong = {
-            name: getattr(self, name)
-            for name in ("lost", "doubled", "strange", "disorder", "misplaced", "unlost")
-            if getattr(self, name)
-        }
-        expected = [(round(start, 1), round(end, 1)) for start, end in gaps]
-        found = [(round(gap.start, 1), round(gap.end, 1)) for gap in self.gaps]
+    def check(self, gaps: Iterable[tuple[float, float]] | None = (), *, unlost: bool = False) -> None:
+        """Fail unless every word was heard once, in order, at its time, and there are these gaps only; None for any.
+
+        Words may be missing in gaps only, and none may be heard that lies within one, unless `unlost` allows it.
+        """
+        faults = ["lost", "doubled", "strange", "disorder", "misplaced"] + ["unlost"] * (not unlost)
+        wrong = {name: getattr(self, name) for name in faults if getattr(self, name)}
         assert not wrong, f"seed {self.seed}: of {self.said} words: {wrong} {self.about}"
-        assert found == expected, f"seed {self.seed}: gaps {found}, not {expected}: {self.gaps}"
+        found = [(round(gap.start, 2), round(gap.end, 2)) for gap in self.gaps]
+        expected = found if gaps is None else [(round(start, 2), round(end, 2)) for start, end in gaps]
+        assert found == expected, f"seed {self.seed}: gaps {found}, but {expected} were lost"
 
 
 def account(said: list[Word], events: list[Event], seed: int, about: str = "") -> Account:
@@ -176,6 +198,7 @@ class Meeting:
     options: RecognitionOptions = field(default_factory=lambda: RecognitionOptions(language_code="en-US"))
     through_link: bool = True
     silence_seconds: float = 0.0
+    kept_seconds: float = 600.0
     corrected: bool = False
     """Whether somebody corrects the settings two seconds after an error has stopped the session."""
 
@@ -237,14 +260,19 @@ class Meeting:
 
     def make_recognizer(self) -> SpeechKitV2:
         """A recogniser that reaches the server."""
-        recognizer = SpeechKitV2(self.link.target if self.through_link else self._target, tls=False)
-        recognizer.limits = self.stream_limits
-        return recognizer
+        return SpeechKitV2(self.link.target if self.through_link else self._target, tls=False)
 
     def listening(self) -> Listening:
         """How the session listens."""
         audio_format = AudioFormat(self.options.sample_rate_hertz, self.block_ms, real_time=self.paced)
-        return Listening(self.recognizer, lambda languages: self.options, audio_format, self.silence_seconds)
+        return Listening(
+            self.recognizer,
+            lambda languages: self.options,
+            audio_format,
+            self.silence_seconds,
+            self.kept_seconds,
+            self.stream_limits,
+        )
 
     async def _open(self, name: str, audio_format: AudioFormat, position: int) -> Talk:
         self.talk = Talk(self.gaps or speech_like(self.chance), audio_format, position)

@@ -10,7 +10,7 @@ from captions.recognition.limits import StreamLimits
 from captions.recognition.session import RETRIED
 from tests.recognition.disturbances import Fault, Manners, Stage, Status
 from tests.recognition.hurry import hurried
-from tests.recognition.meeting import Meeting
+from tests.recognition.meeting import EVERY_CASE, Meeting
 from tests.tone_code import SHORTEST_GAP, ToneEngine
 
 SPEED = 80.0
@@ -53,7 +53,7 @@ async def endures(faults: list[Fault], *, times: bool, final_every: int, correct
 
 
 @pytest.mark.parametrize("status", MENDED, ids=name_of)
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
+@pytest.mark.parametrize("times", [False, True] if EVERY_CASE else [False])
 def test_a_stream_that_is_ended_with_an_error_is_followed_by_another(status: Status, times: bool) -> None:
     hurried(endures(at_every_stage(status), times=times, final_every=3 if times else 10**6), SPEED)
 
