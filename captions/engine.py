@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from captions.audio.devices import find_device, list_devices
-from captions.audio.source import AudioFormat
+from captions.audio.source import AudioFormat, open_source
 from captions.errors import CaptionsError, InputError
 from captions.events import Event, Level, Notice, Progress, SessionState, Severity
 from captions.recognition.choose import make_recognizer, recognition_options
@@ -101,14 +100,13 @@ class Engine:
 
     async def run(self) -> None:
         """Listen until `stop`. Raises CaptionsError when no recogniser can be had, and what was not foreseen."""
-        self._recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
-        self._session = Session(self._listening(self._recognizer), self._event, give_up_after=self._give_up_after)
-        keeping = asyncio.create_task(self._keeper.run())
-        starting = asyncio.create_task(self._start(self._session, self._recognizer))
-        running = asyncio.create_task(self._session.run())
         stopped = asyncio.create_task(self._stopped.wait())
-        tasks = {keeping, starting, running, stopped}
+        tasks = {stopped, asyncio.create_task(self._keeper.run())}
         try:
+            recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
+            session = Session(self._listening(recognizer), self._event, give_up_after=self._give_up_after)
+            self._recognizer, self._session = recognizer, session
+            tasks |= {asyncio.create_task(self._start(session, recognizer)), asyncio.create_task(session.run())}
             while not stopped.done():
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done - {stopped}:
@@ -186,6 +184,7 @@ class Engine:
     async def _stop(self, drain: float) -> None:
         for task in self._retiring:
             task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         if self._session is not None:
             await self._session.stop(drain)
         await self._keeper.finish()
@@ -212,12 +211,13 @@ class Engine:
         if self.settings.input != "auto":
             return self.settings.input
         try:
-            find_device(await list_devices(), "")
+            microphone = await open_source("microphone", AudioFormat())
         except InputError as error:
             self._tell(
                 Notice(0.0, datetime.now(UTC), Severity.INFORMATION, f"{error.message} Playing the sample.", error.hint)
             )
             return "sample"
+        await microphone.aclose()
         return "microphone"
 
     def _listening(self, recognizer: Recognizer) -> Listening:
