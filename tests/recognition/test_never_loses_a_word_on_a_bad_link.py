@@ -21,7 +21,7 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
 from tests.tone_code import ToneEngine
 
-SPEED = 40.0
+SPEED = 30.0
 SHORTEST, LONGEST = 0.1, 30.0
 """Seconds that a link is broken."""
 STREAM_SECONDS = 20.0
@@ -98,6 +98,7 @@ def meeting_of(kind: Kind, seed: int) -> Meeting:
         engine=ToneEngine(times=kind.times, final_every=kind.final_every),
         stream_limits=StreamLimits(seconds=STREAM_SECONDS),
         manners=kind.manners,
+        kept_seconds=3_600.0,  # what becomes of more than is kept is not asked here
     )
 
 

@@ -13,7 +13,7 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import Meeting
 from tests.tone_code import ToneEngine
 
-SPEED = 60.0
+SPEED = 30.0
 KEPT = 20.0
 
 
