@@ -5,6 +5,7 @@ its stages, tells a fault that waits for one of them, and can make what the serv
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from tests.tone_code import LOUD
 
 QUIET_TAIL = 320
 """Samples at the end of a message that tell whether it ends within a word."""
+PAIR_SECONDS = 0.5
+"""How long a result waits for another to go with it."""
 
 
 class Stage(StrEnum):
@@ -213,7 +216,11 @@ class _Passage:
         while True:
             while not self._unsaid:
                 self._more.clear()
-                await self._more.wait()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._more.wait(), PAIR_SECONDS if held else None)
+                if held and not self._unsaid:
+                    chunks, held = held, []
+                    await self._pass_on(chunks)
             due, response = self._unsaid.popleft()
             ends = due == 0.0
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
