@@ -22,6 +22,8 @@ FALL_PER_SECOND = 20.0
 """How fast a held peak falls then, in dB."""
 CLIP_SECONDS = 1.0
 """How long clipping is shown, at least."""
+MOMENT_SECONDS = 0.02
+"""How long a quiet moment is."""
 
 
 class LevelMeter:
@@ -49,6 +51,20 @@ class LevelMeter:
         else:
             self._held = fallen
         return Level(end, _decibels(math.sqrt(energy)), peak, self._held, clipped=end < self._clipped_until)
+
+
+def quietest_moment(block: AudioBlock) -> tuple[int, float]:
+    """Return the position in the middle of the block's quietest moment, in samples, and how loud it is there in dBFS.
+
+    Where it is as quiet for longer, as in a pause between two words, the middle is that of the whole stretch.
+    """
+    length = min(max(1, round(MOMENT_SECONDS * block.rate)), len(block.samples))
+    sums = np.concatenate([[0.0], np.cumsum(block.samples.astype(np.float64) ** 2)])
+    energies = (sums[length:] - sums[:-length]) / length
+    first = int(energies.argmin())
+    louder = np.flatnonzero(energies[first:] > 2 * energies[first] + 1)
+    last = first + int(louder[0]) - 1 if len(louder) else len(energies) - 1
+    return block.position + (first + last + length) // 2, _decibels(math.sqrt(max(0.0, float(energies[first]))))
 
 
 def _decibels(amplitude: float) -> float:

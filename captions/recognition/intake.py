@@ -7,10 +7,11 @@ needs to hear.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from captions.audio.block import AudioBlock
-from captions.audio.level import LevelMeter
+from captions.audio.level import LevelMeter, quietest_moment
 from captions.audio.pauses import SpeechDetector
 from captions.events import Gap, Level
 from captions.recognition.limits import PAUSE_SECONDS, Rotation
@@ -95,23 +96,33 @@ class Intake:
         """Put a block where it belongs, and return its level."""
         if block.position > self.position:
             self.skip((block.position - self.position) / block.rate, "the audio was not taken in time")
-        self._end_an_outdated_stream()
         self.position = block.end
         level = self._meter.measure(block)
         self.speech.hear(block)
         if self.silent:
             self._wait_for_speech(block)
-        else:
+        elif self.live is None:
             self._add(block)
-        if self.live is not None:
-            quiet = self.time - self.speech.quiet_since
-            if self._rotation.ends((self.live.end - self.live.start) / self.live.rate, quiet, level.rms):
-                self.cut()
-            elif self._silence_is_not_worth_its_price(quiet):
-                self.cut()
-                self.silent = True
+        else:
+            self._go_on(self.live, block)
         self._sequence.bound(self.listening.kept_seconds)
         return level
+
+    def _go_on(self, live: Segment, block: AudioBlock) -> None:
+        """Add a block to the live segment, or end it within the block, at its quietest moment: between two words."""
+        quiet = self.time - self.speech.quiet_since
+        middle, loudness = quietest_moment(block)
+        is_outdated = self._is_outdated(live, quiet)
+        if self._rotation.ends((block.end - live.start) / live.rate, quiet, loudness) or is_outdated:
+            before = middle - block.position
+            live.take(replace(block, samples=block.samples[:before]))
+            self.cut()
+            self._add(replace(block, samples=block.samples[before:], position=middle))
+            return
+        self._add(block)
+        if self._silence_is_not_worth_its_price(quiet):
+            self.cut()
+            self.silent = True
 
     def _add(self, block: AudioBlock) -> None:
         if self.live is None:
@@ -131,15 +142,13 @@ class Intake:
             while self._unheard:
                 self._add(self._unheard.popleft())
 
-    def _end_an_outdated_stream(self) -> None:
-        """Where the settings have changed since the live stream was opened, end it at a pause in speech, or soon."""
-        if self.live is None or self.live.heard_with in (None, self.listening):
+    def _is_outdated(self, live: Segment, quiet: float) -> bool:
+        """Whether the settings have changed since the live stream was opened, and it can end: in a pause, or soon."""
+        if live.heard_with in (None, self.listening):
             self._outdated_since = None
-            return
+            return False
         self._outdated_since = self.time if self._outdated_since is None else self._outdated_since
-        quiet = self.time - self.speech.quiet_since
-        if quiet >= PAUSE_SECONDS or self.time - self._outdated_since >= CHANGE_SECONDS:
-            self.cut()
+        return quiet >= PAUSE_SECONDS or self.time - self._outdated_since >= CHANGE_SECONDS
 
     def _silence_is_not_worth_its_price(self, quiet: float) -> bool:
         """Whether it has been silent for long where audio is billed: to the detector, and to the recogniser too."""

@@ -11,6 +11,8 @@ LAST_CHANCE_SECONDS = 3.0
 """How long before its end, without a pause, any moment will do that is as quiet as the quietest so far."""
 PAUSE_SECONDS = 0.3
 """A pause in speech is at least this long where a stream is ended: between words, not within one."""
+AS_QUIET_DECIBELS = 3.0
+"""By how much a moment may be louder than another and still pass for as quiet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +65,12 @@ class Rotation:
     def ends(self, elapsed: float, quiet: float, rms: float) -> bool:
         """Whether the stream ends after the block that has just come.
 
-        `elapsed` is the stream's audio so far and `quiet` how long there has been no speech, in seconds; `rms` is the
-        block's level in dBFS.
+        `elapsed` is the stream's audio so far and `quiet` how long there has been no speech, in seconds; `rms` is how
+        loud the block is at its quietest moment, in dBFS.
         """
         if elapsed < self._longest - self._window:
             return False
         quietest, self._quietest = self._quietest, min(self._quietest, rms)
         if quiet >= PAUSE_SECONDS or elapsed >= self._longest:
             return True
-        return elapsed >= self._longest - self._last_chance and rms <= quietest
+        return elapsed >= self._longest - self._last_chance and rms <= quietest + AS_QUIET_DECIBELS

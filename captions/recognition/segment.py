@@ -47,6 +47,8 @@ class Segment:
     """Whether its last speech was heard again because a stream that ended well had told nothing of it."""
     attached: bool = False
     """Whether the last stream on it has not broken."""
+    forgotten: tuple[int, int] | None = None
+    """Audio that a stream at work was sent and has told nothing of, from and to which position, and that was let go."""
     _blocks: list[AudioBlock] = field(default_factory=list)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -59,14 +61,22 @@ class Segment:
         self.end = block.end
         self._grown.set()
 
+    def forget(self, position: int) -> None:
+        """Let go of audio before `position`, though it may not have been heard: there is no room for it."""
+        start = self.covered if self.forgotten is None else self.forgotten[0]
+        self.cover(position)
+        self.forgotten = (start, self.covered)
+
     def close(self) -> None:
         """Say that no more audio belongs to it."""
         self.closed = True
         self._grown.set()
 
     def cover(self, position: int) -> None:
-        """Let go of audio before `position`."""
+        """Let go of audio before `position`, which was heard."""
         self.covered = max(self.covered, min(position, self.end))
+        if self.forgotten is not None and self.covered > self.forgotten[1]:
+            self.forgotten = None
         keep = bisect_right(self._blocks, self.covered, key=lambda block: block.end)
         del self._blocks[:keep]
         while self.told and self.told[0][0] <= self.covered:

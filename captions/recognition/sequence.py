@@ -46,7 +46,15 @@ class Sequence:
             self._emit(entry)
 
     def broke(self, segment: Segment) -> None:
-        """Text that a stream left without a final stays on the screen until another has heard its audio again."""
+        """A stream on the segment has broken.
+
+        Text that it left without a final stays on the screen until another has heard its audio again; audio that is
+        not kept any more cannot be.
+        """
+        if segment.forgotten is not None:
+            start, end = (segment.seconds(position) for position in segment.forgotten)
+            segment.forgotten = None
+            self.say(segment, Gap(self._track, start, end, segment.wall_at(start), "it could not be kept for so long"))
         if segment.pending is not None and not segment.pending.unconfirmed:
             segment.pending = replace(segment.pending, unconfirmed=True)
             self.say(segment, segment.pending)
@@ -75,8 +83,10 @@ class Sequence:
         if excess > 0:
             oldest = self._segments[0]
             until = oldest.covered + round(excess * oldest.rate)
-            if oldest.unheard_from >= until:
-                oldest.cover(until)
+            if oldest.attached or oldest.unheard_from >= until:
+                # A stream at work is sent what waits faster than it comes, and must get it without a hole: the places
+                # of its words are counted from its first sample.
+                oldest.forget(min(until, oldest.unheard_from))
             else:
                 self._leave_unheard(oldest, until, f"more than {kept_seconds:g} s waited to be heard")
 

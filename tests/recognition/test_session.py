@@ -273,7 +273,8 @@ async def test_other_settings_take_over_at_a_sample_and_lose_none() -> None:
         run.session.use_listening(run.listening(language_code="en-US"))
         source.push_seconds(0.2)
         source.end()
-        assert await run.finals(2) == ["4800 samples", "3200 samples"]
+        # The cut is within the first block of silence after the change, in its middle.
+        assert await run.finals(2) == ["5600 samples", "2400 samples"]
         languages = [s.settings.specification.language_code for s in run.server.streams if s.settings]
         assert languages == ["ru-RU", "en-US"]
 
@@ -288,7 +289,7 @@ async def test_other_settings_wait_for_a_pause_in_speech_but_not_for_ever() -> N
         run.session.use_listening(run.listening(language_code="en-US"))
         source.push_seconds(4.0)
         source.end()
-        assert await run.finals(2) == ["40000 samples", "32000 samples"]
+        assert await run.finals(2) == ["40800 samples", "31200 samples"]
 
 
 async def test_another_sample_rate_keeps_the_clock() -> None:
@@ -405,6 +406,33 @@ async def test_kept_audio_is_bounded_and_what_is_beyond_becomes_a_gap() -> None:
         assert await run.finals(1) == ["16000 samples"]
         (gap,) = run.of(Gap)
         assert (gap.start, gap.end) == pytest.approx((0.0, 1.5))
+
+
+async def test_audio_that_was_let_go_before_its_stream_broke_is_a_gap() -> None:
+    received = asyncio.Semaphore(0)
+
+    async def breaks(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.reply(partial("it"))
+        for _ in range(6):
+            await stream.audio(8_000)
+            received.release()
+        await stream.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+    async with running(breaks, hears_everything) as run:
+        run.session.use_listening(replace(run.listening(), kept_seconds=1.0))
+        run.session.use_input("talk")
+        source = await run.source()
+        for _ in range(6):
+            source.push_seconds(0.5)
+            await asyncio.wait_for(received.acquire(), 10)
+        await run.server.stream(1)
+        source.end()
+        (text,) = await run.finals(1)
+        (gap,) = run.of(Gap)
+        assert gap.start == 0.0
+        assert gap.end == pytest.approx(3.0 - int(text.split()[0]) / RATE)
+        assert gap.end == pytest.approx(2.0, abs=0.2)
 
 
 async def test_an_input_that_cannot_be_opened_is_told_and_another_can_be_chosen() -> None:
@@ -612,5 +640,5 @@ async def test_a_recogniser_that_was_replaced_is_let_go_of_when_it_has_said_its_
         run.session.use_listening(run.listening())
         source.push_seconds(0.4)
         await asyncio.wait_for(run.session.let_go(first), 5)
-        assert [event.text for event in run.of(Final)] == ["4800 samples"]
+        assert [event.text for event in run.of(Final)] == ["4000 samples"]
         await first.aclose()
