@@ -69,6 +69,15 @@ def end_of_speech(samples: Samples) -> float:
     return (loud[-1] + 1) * frame / RATE
 
 
+def make_transcriber() -> Transcriber:
+    """Return the package's recogniser with the English model that it carries."""
+    package = find_spec("moonshine_voice")
+    assert package is not None
+    assert package.origin is not None
+    model = Path(package.origin).parent / "assets" / "tiny-en"
+    return Transcriber(model, ModelArch.TINY, options={"return_audio_data": "false"})
+
+
 def directly(transcriber: Transcriber, samples: Samples) -> tuple[str, str]:
     """Return what the package hears in the whole file, and in its stream."""
     audio = (samples.astype(np.float32) / 32768).tolist()
@@ -137,9 +146,6 @@ async def serve() -> tuple[asyncio.subprocess.Process, Client, float]:
 
 
 async def measure(sets: Sequence[str], paced_seconds: float) -> int:
-    package = find_spec("moonshine_voice")
-    assert package is not None
-    assert package.origin is not None
     process, client, start = await serve()
     server = psutil.Process(process.pid)
     print(f"captions serve: ready after {start:.2f} s, {server.memory_info().rss / 1e6:.0f} MB")
@@ -150,8 +156,7 @@ async def measure(sets: Sequence[str], paced_seconds: float) -> int:
         audio = [load(recording.path) for recording in some]
         spoken = [recording.text for recording in some]
         total = sum(map(len, audio)) / RATE
-        model = Path(package.origin).parent / "assets" / "tiny-en"
-        transcriber = Transcriber(model, ModelArch.TINY, options={"return_audio_data": "false"})
+        transcriber = make_transcriber()
         whole, streamed = zip(*(directly(transcriber, samples) for samples in audio), strict=True)
         transcriber.close()
         before, began = sum(server.cpu_times()[:2]), time.monotonic()
