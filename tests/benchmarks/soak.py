@@ -12,6 +12,7 @@ of order, and by how much the time of a word was wrong at most, which is the dri
 import argparse
 import asyncio
 import time
+from functools import partial
 
 import psutil
 
@@ -30,6 +31,10 @@ class Soak(Meeting):
     def _tell(self, event: Event) -> None:
         if isinstance(event, Final | Gap | SessionState | StreamEnded):
             super()._tell(event)
+
+    def has_more_than(self, count: int) -> bool:
+        """Whether more events came than so many."""
+        return len(self.events) > count
 
 
 def figures(meeting: Soak) -> str:
@@ -62,12 +67,12 @@ async def soak(hours: float, breaks: int) -> None:
                 next_break += 3600 / breaks
                 meeting.link.reset()
             count = len(meeting.events)
-            await meeting.until(lambda count=count: len(meeting.events) > count)  # type: ignore[misc]
+            await meeting.until(partial(meeting.has_more_than, count))
         await meeting.end()
         print(f"{meeting.session.time / MINUTE:6.1f} min of audio  {figures(meeting)}", flush=True)
     account = meeting.account()
     said = {word.text: word for word in meeting.talk.words}
-    heard = [word for final in meeting.of(Final) for word in final.words]  # type: ignore[attr-defined]
+    heard = [word for event in meeting.events if isinstance(event, Final) for word in event.words]
     drift = max(max(abs(w.start - said[w.text].start), abs(w.end - said[w.text].end)) for w in heard)
     last = abs(heard[-1].end - said[heard[-1].text].end)
     print(f"{account.said} words: {len(account.lost)} lost, {len(account.doubled)} doubled, ", end="")
