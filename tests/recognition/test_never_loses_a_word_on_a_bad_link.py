@@ -25,6 +25,8 @@ SPEED = 30.0
 SHORTEST, LONGEST = 0.1, 30.0
 """Seconds that a link is broken."""
 STREAM_SECONDS = 20.0
+USUAL_SEED = 2
+"""Of the drops that are tried each time: a failure is then of the change at hand. Other seeds look for new ones."""
 
 
 @pytest.fixture(autouse=True)
@@ -134,7 +136,7 @@ def random_drops(meeting: Meeting, chance: Random, count: int) -> Iterator[Fault
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_random_drops_lose_no_word(kind: Kind) -> None:
-    seed = int(os.environ.get("BAD_LINK_SEED", Random().randrange(10**6)))
+    seed = int(os.environ.get("BAD_LINK_SEED", USUAL_SEED))
     count = int(os.environ.get("BAD_LINK_DROPS", 10))
     print(f"BAD_LINK_SEED={seed} BAD_LINK_DROPS={count}")
 
@@ -145,4 +147,5 @@ def test_random_drops_lose_no_word(kind: Kind) -> None:
             await meeting.end()
         meeting.account().check()
 
-    hurried(endures(), SPEED)
+    # Late results leave 3 s before they would be too late: at full speed a busy machine stands still for as long.
+    hurried(endures(), SPEED / 2 if kind.manners.late else SPEED)
