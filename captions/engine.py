@@ -15,7 +15,7 @@ from typing import Any
 
 from captions.audio.source import AudioFormat, open_source
 from captions.errors import CaptionsError, InputError
-from captions.events import Event, Level, Notice, Progress, SessionState, Severity
+from captions.events import Event, Level, Mark, Notice, Progress, SessionState, Severity
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
@@ -174,6 +174,10 @@ class Engine:
         """Open the same input again; a file plays from its beginning."""
         if self._session is not None:
             self._session.restart()
+
+    def mark(self, track: str, time: float, removed: bool = False) -> None:
+        """Mark the caption of a track that is said at `time`, or take its mark away."""
+        self._keeper.put(Mark(track, time, datetime.now(UTC), removed))
 
     async def stop(self, drain: float = 2.0) -> None:
         """End the session; what was captured gets up to `drain` seconds to be heard. Called once or more."""

@@ -42,6 +42,7 @@ class Partial:
     """All of the text heard since the last final. It replaces the partial before it; empty text takes it away.
 
     `unconfirmed` text was heard by a stream that broke before it was final: the audio is being heard again.
+    The first `committed` characters of the text are settled: later partials of the caption begin with them.
     """
 
     track: str
@@ -49,6 +50,7 @@ class Partial:
     end: float
     text: str
     unconfirmed: bool = False
+    committed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,19 @@ class Resumed:
     wall: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The user marked the caption that is said at `time`, or took the mark away again.
+
+    It belongs to the first caption of the track that ends after `time`.
+    """
+
+    track: str
+    time: float
+    wall: datetime
+    removed: bool = False
+
+
 class Severity(StrEnum):
     """How much a notice matters."""
 
@@ -172,8 +187,32 @@ class Backlog:
     failures: int
 
 
-Entry = Final | Gap | InputChanged | StreamEnded | Paused | Resumed | Notice
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median and the 95th percentile of the newest measurements of a time, in seconds."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """How long words have taken of late, stage by stage. A stage that cannot be known is None.
+
+    `send`: from the capture of a block to its hand-over to the stream. `service`: from that to a partial with the
+    words in it. `stabilizer`: for how long a word was held back before it was told. `partials` and `finals`: all of it,
+    from the end of a word, or of a caption, in the sound to its being told.
+    """
+
+    send: Spread | None
+    service: Spread | None
+    stabilizer: Spread | None
+    partials: Spread | None
+    finals: Spread | None
+
+
+Entry = Final | Gap | InputChanged | StreamEnded | Paused | Resumed | Mark | Notice
 """What lasts: kept in the transcript and in the journal."""
 
-Event = Entry | Level | Progress | Backlog | Partial | SessionState
+Event = Entry | Level | Progress | Backlog | Delays | Partial | SessionState
 """All that the engine says."""

@@ -16,6 +16,7 @@ from captions.engine import Engine
 from captions.errors import ExitCode
 from captions.events import (
     Backlog,
+    Delays,
     Event,
     Final,
     Gap,
@@ -114,7 +115,7 @@ class Headless:
             self._ended.set()
         if isinstance(event, Progress):
             self._show_progress(event)
-        elif isinstance(event, Level | Backlog):
+        elif isinstance(event, Level | Backlog | Delays):
             return
         elif self._ndjson:
             if not isinstance(event, Partial) or self._partials:

@@ -235,7 +235,25 @@ class Settings:
         Group.CONNECTION,
         service_variable="FOLDER_ID",
     )
-    theme: str = _setting("dark", "Colours of the dashboard.", Group.DISPLAY, choices=("dark", "light"), sidebar=True)
+    stability: str = _setting(
+        "steady",
+        "How soon words are shown: raw (as the recogniser sends them), steady (once they have held for a moment) or "
+        "calm (only what is settled).",
+        Group.DISPLAY,
+        choices=("raw", "steady", "calm"),
+        sidebar=True,
+        label="Text",
+    )
+    theme: str = _setting(
+        "dark",
+        "Colours of the dashboard.",
+        Group.DISPLAY,
+        choices=("dark", "light", "high-contrast", "colour-blind"),
+        sidebar=True,
+    )
+    low_bandwidth: bool = _setting(
+        False, "Draw less often and in fewer colours, for a slow link.", Group.DISPLAY, sidebar=True
+    )
 
     def changed(self, name: str, value: object, where: str = "sidebar") -> "Settings":
         """Return these settings with one changed. Raises SettingError."""

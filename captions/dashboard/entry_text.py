@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from captions.events import Entry, Final, Gap, InputChanged, Notice, Paused, Severity
+from captions.events import Entry, Final, Gap, InputChanged, Mark, Notice, Paused, Severity
 from captions.plain_text import plain
 
 _SEVERITY = {Severity.INFORMATION: "Note", Severity.WARNING: "Warning", Severity.ERROR: "Error"}
@@ -23,6 +23,8 @@ def entry_text(entry: Entry) -> str:
             return safe(f"── {kind}: {name} ──")
         case Notice():
             return safe(f"{_SEVERITY[entry.severity]}: {entry.message} {entry.hint}").strip()
+        case Mark():
+            return "── mark ──"
         case Paused():
             return "── paused ──"
         case _:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from captions.events import Backlog, Entry, Level, Partial, Progress, SessionState
+from captions.events import Backlog, Delays, Entry, Level, Partial, Progress, SessionState
 
 
 @dataclass
@@ -15,6 +15,7 @@ class EngineTick(Message, bubble=False):
     progress: Progress | None = None
     backlog: Backlog | None = None
     partials: dict[str, Partial] = field(default_factory=dict)
+    delays: Delays | None = None
 
 
 @dataclass

@@ -14,7 +14,7 @@ from textual.message import Message
 
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged
 from captions.errors import CaptionsError, ExitCode
-from captions.events import Backlog, Event, Final, Level, Partial, Progress, SessionState
+from captions.events import Backlog, Delays, Event, Final, Level, Partial, Progress, SessionState
 from captions.settings import Settings, log_folder
 
 TICKS_PER_SECOND = 10
@@ -41,6 +41,7 @@ class Controls(Protocol):
     def resume(self) -> None: ...
     def seek_by(self, seconds: float) -> None: ...
     def restart(self) -> None: ...
+    def mark(self, track: str, time: float, removed: bool = False) -> None: ...
     async def stop(self, drain: float = 2.0) -> None: ...
 
 
@@ -78,6 +79,9 @@ class Bridge:
                 self._tell_soon()
             case Backlog():
                 self._next.backlog = event
+                self._tell_soon()
+            case Delays():
+                self._next.delays = event
                 self._tell_soon()
             case Partial():
                 self._next.partials[event.track] = event

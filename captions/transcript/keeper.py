@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from captions.errors import StorageError
-from captions.events import Backlog, Event, Notice, Partial, SessionState, Severity
+from captions.events import Backlog, Delays, Event, Notice, Partial, SessionState, Severity
 from captions.transcript.journal import Journal
 
 Result = TypeVar("Result")
@@ -57,7 +57,9 @@ class Keeper:
                     await asyncio.wait_for(self._filled.wait(), SYNC_SECONDS)
                 self._filled.clear()
                 events, self._waiting = self._waiting, deque()
-                entries = [event for event in events if not isinstance(event, Partial | SessionState | Backlog)]
+                entries = [
+                    event for event in events if not isinstance(event, Partial | SessionState | Backlog | Delays)
+                ]
                 if journal is not None and (entries or journal.behind):
                     await self._try(journal.write, *entries)
                     if self.error is not None and not journal.behind:

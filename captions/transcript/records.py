@@ -12,12 +12,14 @@ from typing import Any
 
 from captions.events import (
     Backlog,
+    Delays,
     Entry,
     Event,
     Final,
     Gap,
     InputChanged,
     Level,
+    Mark,
     Notice,
     Partial,
     Paused,
@@ -36,6 +38,7 @@ ENTRY_TYPES: Mapping[str, type[Entry]] = {
     "stream": StreamEnded,
     "paused": Paused,
     "resumed": Resumed,
+    "mark": Mark,
     "notice": Notice,
 }
 """What lasts, by type."""
@@ -47,6 +50,7 @@ _NAMES: dict[type, str] = {
     Level: "level",
     Progress: "progress",
     Backlog: "backlog",
+    Delays: "delays",
 }
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from captions.dashboard.worker import OnEvent
 from captions.errors import CaptionsError
-from captions.events import Event, Final, InputChanged, Level, Partial, Phase, SessionState
+from captions.events import Event, Final, InputChanged, Level, Mark, Partial, Phase, SessionState
 from captions.settings import Settings
 
 START = datetime(2026, 3, 4, 12, 4, 31, tzinfo=UTC)
@@ -70,6 +70,11 @@ class FakeEngine:
     def restart(self) -> None:
         """Note it."""
         self.asked.append(("restart",))
+
+    def mark(self, track: str, time: float, removed: bool = False) -> None:
+        """Note it, and say that it is kept."""
+        self.asked.append(("mark", track, time, removed))
+        self.say(Mark(track, time, START + timedelta(seconds=time), removed))
 
     async def stop(self, drain: float = 2.0) -> None:
         """Wait until the test lets the last words be over."""
