@@ -58,5 +58,62 @@ LIGHT = Theme(
     },
 )
 
-THEMES = {"dark": DARK, "light": LIGHT}
+HIGH_CONTRAST = Theme(
+    name="captions-high-contrast",
+    dark=True,
+    primary="#8cd3ff",
+    secondary="#e0e0e0",
+    accent="#7fffd4",
+    success="#7dff7d",
+    warning="#ffd75f",
+    error="#ffa8a8",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1a1a1a",
+    variables={
+        "muted": "#d0d0d0",
+        "faint": "#767676",
+        "on-chip": "#000000",
+        "footer-background": "#000000",
+        "footer-key-foreground": "#7fffd4",
+        "footer-description-foreground": "#ffffff",
+        "scrollbar": "#ffffff",
+        "scrollbar-background": "#000000",
+        "border": "#ffffff",
+        "border-blurred": "#767676",
+        "input-selection-background": "#004b7a",
+    },
+)
+
+# Okabe and Ito's colours (Color Universal Design, 2008): told apart with any kind of colour vision.
+COLOUR_BLIND = Theme(
+    name="captions-colour-blind",
+    dark=True,
+    primary="#56b4e9",
+    secondary="#b8bcc2",
+    accent="#56b4e9",
+    success="#56b4e9",
+    warning="#f0e442",
+    error="#d55e00",
+    foreground="#f2f2f2",
+    background="#101214",
+    surface="#181b1f",
+    panel="#22262b",
+    variables={
+        "muted": "#a4abb5",
+        "faint": "#3a424e",
+        "on-chip": "#000000",
+        "footer-background": "#181b1f",
+        "footer-key-foreground": "#e69f00",
+        "footer-description-foreground": "#b8bcc2",
+        "scrollbar": "#39414d",
+        "scrollbar-background": "#101214",
+        "border": "#56b4e9",
+        "border-blurred": "#2c333d",
+        "input-selection-background": "#0072b2",
+    },
+)
+
+THEMES = {"dark": DARK, "light": LIGHT, "high-contrast": HIGH_CONTRAST, "colour-blind": COLOUR_BLIND}
 """By the value of the setting `theme`."""
