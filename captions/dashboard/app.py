@@ -84,7 +84,7 @@ class CaptionsApp(App[None]):
         Binding("t", "theme", "Theme", show=False, tooltip="Dark or light", id="theme"),
         Binding("end", "live_end", "Live end", show=False, tooltip="Follow what is being said", id="live-end"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands", id="commands"),
-        Binding("ctrl+z", "nothing", show=False, tooltip="Nothing: a stopped program would lose the sound", id="suspend"),
+        Binding("ctrl+z", "nothing", show=False, tooltip="Nothing: stopped, it would lose the sound", id="suspend"),
     ]
 
     def __init__(
