@@ -132,6 +132,15 @@ class Mark:
     removed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Titled:
+    """The user gave the session a title; the newest holds."""
+
+    time: float
+    wall: datetime
+    title: str
+
+
 class Severity(StrEnum):
     """How much a notice matters."""
 
@@ -211,7 +220,7 @@ class Delays:
     finals: Spread | None
 
 
-Entry = Final | Gap | InputChanged | StreamEnded | Paused | Resumed | Mark | Notice
+Entry = Final | Gap | InputChanged | StreamEnded | Paused | Resumed | Mark | Titled | Notice
 """What lasts: kept in the transcript and in the journal."""
 
 Event = Entry | Level | Progress | Backlog | Delays | Partial | SessionState

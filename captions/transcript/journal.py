@@ -5,12 +5,14 @@ version, when it began, the settings, which never hold a secret), the last of a 
 them stand the entries of the transcript.
 
 The file is private to the user (mode 0600 in a folder of mode 0700). Each record is one write of a whole line: a
-process that is killed loses none of them. `sync` makes them survive a loss of power as well.
+process that is killed loses none of them. `sync` makes them survive a loss of power as well. While a process has the
+file open for writing it holds a lock on it, by which others know that the session goes on.
 """
 
 import contextlib
 import errno
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,39 +22,73 @@ from captions.errors import StorageError
 from captions.events import Entry
 from captions.transcript import records
 
+if sys.platform != "win32":
+    import fcntl
+else:
+    fcntl = None
+
 FORMAT_VERSION = 1
+
+
+def begin_journal(folder: Path, settings: Mapping[str, object], now: datetime | None = None) -> "Journal":
+    """Begin a file in `folder`, which is made if it is missing. Raises StorageError."""
+    started = now or datetime.now(UTC)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path, descriptor = _create(folder, started)
+    except OSError as error:
+        raise StorageError(
+            f"No journal can be kept in {folder}: {error.strerror or error}.",
+            "Captions go on, but are lost when the program ends.",
+        ) from None
+    lock(descriptor)
+    journal = Journal(path, descriptor, size=0)
+    # A disk that is full from the start is told with the first entry, and this record is tried again then.
+    with contextlib.suppress(StorageError):
+        journal.write_record(
+            {
+                "type": "session",
+                "version": FORMAT_VERSION,
+                "program": __version__,
+                "started": started.isoformat(),
+                "settings": dict(settings),
+            }
+        )
+    return journal
+
+
+def reopen_journal(path: Path) -> "Journal":
+    """Open the file of a session that has ended, to add to it; a line that was cut off at its end is taken away.
+
+    Raises StorageError, also when another process still writes the session.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+    except OSError as error:
+        raise StorageError(f"The journal {path} cannot be opened: {error.strerror or error}.") from None
+    try:
+        if not lock(descriptor):
+            raise StorageError(f"The session {path.stem} is still being recorded.", "Do that where it is.")
+        size = _cut_torn_line(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        raise StorageError(f"The journal {path} cannot be mended: {error.strerror or error}.") from None
+    except StorageError:
+        os.close(descriptor)
+        raise
+    return Journal(path, descriptor, size)
 
 
 class Journal:
     """The journal of one session, open for writing. Its methods do file work: call them off the event loop."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, object], now: datetime | None = None) -> None:
-        """Begin a file in `folder`, which is made if it is missing. Raises StorageError."""
-        started = now or datetime.now(UTC)
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self.path, self._descriptor = _create(folder, started)
-        except OSError as error:
-            raise StorageError(
-                f"No journal can be kept in {folder}: {error.strerror or error}.",
-                "Captions go on, but are lost when the program ends.",
-            ) from None
-        self._size = 0
+    def __init__(self, path: Path, descriptor: int, size: int) -> None:
+        """Write to `descriptor`, in which `size` bytes stand."""
+        self.path = path
+        self._descriptor = descriptor
+        self._size = size
         self._unsynced = False
-        self._unwritten = [
-            records.line(
-                {
-                    "type": "session",
-                    "version": FORMAT_VERSION,
-                    "program": __version__,
-                    "started": started.isoformat(),
-                    "settings": dict(settings),
-                }
-            )
-        ]
-        # A disk that is full from the start is told with the first entry, and this record is tried again then.
-        with contextlib.suppress(StorageError):
-            self._flush()
+        self._unwritten: list[bytes] = []
 
     @property
     def behind(self) -> int:
@@ -62,6 +98,11 @@ class Journal:
     def write(self, *entries: Entry) -> None:
         """Append entries. Raises StorageError when the disk takes none; they are kept and tried again."""
         self._unwritten += [records.line(records.record(entry)) for entry in entries]
+        self._flush()
+
+    def write_record(self, fields: Mapping[str, object]) -> None:
+        """Append a record that is no entry. Raises StorageError as `write` does."""
+        self._unwritten.append(records.line(fields))
         self._flush()
 
     def sync(self) -> None:
@@ -78,8 +119,7 @@ class Journal:
         if self._descriptor < 0:
             return
         try:
-            self._unwritten.append(records.line({"type": "end", "ended": datetime.now(UTC).isoformat()}))
-            self._flush()
+            self.write_record({"type": "end", "ended": datetime.now(UTC).isoformat()})
             self.sync()
         finally:
             os.close(self._descriptor)
@@ -117,6 +157,37 @@ def read_journal(path: Path) -> Iterator[Entry]:
                     yield records.entry(fields)
     except OSError as error:
         raise StorageError(f"The journal {path} cannot be read: {error.strerror or error}.") from None
+
+
+def lock(descriptor: int) -> bool:
+    """Take the lock of the session's writer, which ends with the descriptor; whether it could be had.
+
+    Where files have no such locks (Windows, some network file systems) it can always be had.
+    """
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _cut_torn_line(descriptor: int) -> int:
+    """Cut off what stands after the last whole line, and return the size in bytes that is left."""
+    size = os.fstat(descriptor).st_size
+    end = size
+    while end > 0:
+        start = os.lseek(descriptor, max(0, end - 65_536), os.SEEK_SET)
+        if (newline := os.read(descriptor, end - start).rfind(b"\n")) >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
+    return end
 
 
 def _create(folder: Path, started: datetime) -> tuple[Path, int]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from captions.errors import StorageError
 from captions.events import Backlog, Delays, Event, Notice, Partial, SessionState, Severity
-from captions.transcript.journal import Journal
+from captions.transcript.journal import begin_journal
 
 Result = TypeVar("Result")
 
@@ -49,7 +49,7 @@ class Keeper:
     async def run(self) -> None:
         """Work until `finish`."""
         try:
-            journal = await self._try(Journal, self._folder, self._settings)
+            journal = await self._try(begin_journal, self._folder, self._settings)
             self.path = journal.path if journal is not None else None
             synced = time.monotonic()
             while self._waiting or not self._ending:

@@ -28,6 +28,7 @@ from captions.events import (
     SessionState,
     Severity,
     StreamEnded,
+    Titled,
     Word,
 )
 
@@ -39,6 +40,7 @@ ENTRY_TYPES: Mapping[str, type[Entry]] = {
     "paused": Paused,
     "resumed": Resumed,
     "mark": Mark,
+    "title": Titled,
     "notice": Notice,
 }
 """What lasts, by type."""

@@ -16,7 +16,7 @@ import pytest
 from captions.errors import StorageError
 from captions.events import Entry, Final, Gap, InputChanged, Notice, Paused, Resumed, Severity, Word
 from captions.settings import Settings
-from captions.transcript.journal import Journal, read_journal
+from captions.transcript.journal import begin_journal, read_journal
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -36,14 +36,14 @@ EVERY_KIND: list[Entry] = [
 
 
 def test_what_is_written_is_read_back_the_same(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, {})
+    journal = begin_journal(tmp_path, {})
     journal.write(*EVERY_KIND)
     journal.close()
     assert list(read_journal(journal.path)) == EVERY_KIND
 
 
 def test_the_first_record_says_what_the_file_is_and_the_last_that_it_is_whole(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, asdict(Settings()), NOW)
+    journal = begin_journal(tmp_path, asdict(Settings()), NOW)
     journal.close()
     first, last = (json.loads(line) for line in journal.path.read_bytes().splitlines())
     assert (first["type"], first["version"], first["started"]) == ("session", 1, NOW.isoformat())
@@ -52,21 +52,21 @@ def test_the_first_record_says_what_the_file_is_and_the_last_that_it_is_whole(tm
 
 
 def test_only_the_user_can_read_it(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "sessions", {})
+    journal = begin_journal(tmp_path / "sessions", {})
     journal.close()
     assert stat.S_IMODE(journal.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(journal.path.parent.stat().st_mode) == 0o700
 
 
 def test_two_sessions_begun_in_the_same_second_have_two_files(tmp_path: Path) -> None:
-    first, second = Journal(tmp_path, {}, NOW), Journal(tmp_path, {}, NOW)
+    first, second = begin_journal(tmp_path, {}, NOW), begin_journal(tmp_path, {}, NOW)
     assert first.path != second.path
     first.close()
     second.close()
 
 
 def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, {})
+    journal = begin_journal(tmp_path, {})
     journal.write(final("one"), final("two"))
     journal.close()
     lines = journal.path.read_bytes().splitlines(keepends=True)
@@ -77,7 +77,7 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = Journal(tmp_path, {})
+    journal = begin_journal(tmp_path, {})
     journal.write(final("before"))
     real_write = os.write
 
@@ -103,7 +103,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_once_there_is_room(
 def test_a_folder_whose_place_a_file_has_taken_is_told(tmp_path: Path) -> None:
     (tmp_path / "sessions").write_text("")
     with pytest.raises(StorageError, match="No journal can be kept"):
-        Journal(tmp_path / "sessions", {})
+        begin_journal(tmp_path / "sessions", {})
 
 
 def test_kill_9_loses_no_final_that_was_told(tmp_path: Path) -> None:
@@ -112,8 +112,8 @@ import sys
 from pathlib import Path
 from datetime import UTC, datetime
 from captions.events import Final
-from captions.transcript.journal import Journal
-journal = Journal(Path({str(tmp_path)!r}), {{}})
+from captions.transcript.journal import begin_journal
+journal = begin_journal(Path({str(tmp_path)!r}), {{}})
 for number in range(100_000):
     journal.write(Final("main", number, number + 1, datetime.now(UTC), str(number), True))
     print(number, flush=True)
