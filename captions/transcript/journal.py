@@ -28,6 +28,8 @@ else:
     fcntl = None
 
 FORMAT_VERSION = 1
+END = b'\n{"type":"end"'
+"""How the record of the end begins in the file, after the line before it."""
 
 
 def begin_journal(folder: Path, settings: Mapping[str, object], now: datetime | None = None) -> "Journal":
@@ -58,9 +60,10 @@ def begin_journal(folder: Path, settings: Mapping[str, object], now: datetime | 
 
 
 def reopen_journal(path: Path) -> "Journal":
-    """Open the file of a session that has ended, to add to it; a line that was cut off at its end is taken away.
+    """Open the file of a session that has ended, to add to it.
 
-    Raises StorageError, also when another process still writes the session.
+    What a crash left is mended: a line that was cut off is taken away, and an end is written, with the time of the
+    last record. Raises StorageError, also when another process still writes the session.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
@@ -69,22 +72,27 @@ def reopen_journal(path: Path) -> "Journal":
     try:
         if not lock(descriptor):
             raise StorageError(f"The session {path.stem} is still being recorded.", "Do that where it is.")
+        last_written = datetime.fromtimestamp(os.fstat(descriptor).st_mtime, UTC)
         size = _cut_torn_line(descriptor)
+        journal = Journal(path, descriptor, size, ended=True)
+        if END not in path.read_bytes():
+            journal.write_record({"type": "end", "ended": last_written.isoformat()})
     except OSError as error:
         os.close(descriptor)
         raise StorageError(f"The journal {path} cannot be mended: {error.strerror or error}.") from None
     except StorageError:
         os.close(descriptor)
         raise
-    return Journal(path, descriptor, size)
+    return journal
 
 
 class Journal:
     """The journal of one session, open for writing. Its methods do file work: call them off the event loop."""
 
-    def __init__(self, path: Path, descriptor: int, size: int) -> None:
-        """Write to `descriptor`, in which `size` bytes stand."""
+    def __init__(self, path: Path, descriptor: int, size: int, *, ended: bool = False) -> None:
+        """Write to `descriptor`, in which `size` bytes stand, of a session that goes on or has ended already."""
         self.path = path
+        self._ended = ended
         self._descriptor = descriptor
         self._size = size
         self._unsynced = False
@@ -119,7 +127,9 @@ class Journal:
         if self._descriptor < 0:
             return
         try:
-            self.write_record({"type": "end", "ended": datetime.now(UTC).isoformat()})
+            if not self._ended:
+                self.write_record({"type": "end", "ended": datetime.now(UTC).isoformat()})
+            self._flush()
             self.sync()
         finally:
             os.close(self._descriptor)

@@ -9,11 +9,10 @@ from typing import Any
 
 from captions.errors import StorageError
 from captions.transcript import records
-from captions.transcript.journal import FORMAT_VERSION, lock
+from captions.transcript.journal import END, FORMAT_VERSION, lock
 
-_FINAL = b'{"type":"final"'
-_TITLE = b'{"type":"title"'
-_END = b'{"type":"end"'
+_FINAL = b'\n{"type":"final"'
+_TITLE = b'\n{"type":"title"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +65,14 @@ def read_session(path: Path) -> StoredSession | None:
         return None
     with contextlib.suppress(KeyError, TypeError, ValueError):
         title = _newest(text, _TITLE).get("title", "")
-        last = text[text.rfind(b"\n", 0, -1) + 1 :]
-        end = records.parse_line(last) if last.startswith(_END) else None
+        end = _newest(text, END)
         return StoredSession(
             path,
             datetime.fromisoformat(first["started"]),
-            datetime.fromisoformat(end["ended"]) if end is not None else None,
-            end is None and is_running(path),
+            datetime.fromisoformat(end["ended"]) if end else None,
+            not end and is_running(path),
             str(title),
-            text.count(b"\n" + _FINAL),
+            text.count(_FINAL),
         )
     return None
 
@@ -114,5 +112,5 @@ def is_running(path: Path) -> bool:
 
 def _newest(text: bytes, beginning: bytes) -> dict[str, Any]:
     """The last record that begins so; empty when there is none."""
-    at = text.rfind(b"\n" + beginning) + 1
+    at = text.rfind(beginning) + 1
     return (records.parse_line(text[at : text.find(b"\n", at) + 1]) or {}) if at else {}

@@ -43,12 +43,13 @@ def test_sessions_are_listed_from_the_oldest_with_title_and_number_of_captions(t
 
 def test_the_newest_title_holds_and_can_be_given_after_the_end(tmp_path: Path) -> None:
     path = store(tmp_path, 0, "one", title="first")
+    (session,) = stored_sessions(tmp_path)
     journal = reopen_journal(path)
     journal.write(Titled(0.0, NOW, "second"))
     journal.close()
-    (session,) = stored_sessions(tmp_path)
-    assert session.title == "second"
-    assert session.ended is not None
+    (renamed,) = stored_sessions(tmp_path)
+    assert renamed.title == "second"
+    assert renamed.ended == session.ended
 
 
 def test_a_session_is_meant_by_path_name_title_or_as_the_newest(tmp_path: Path) -> None:
@@ -95,15 +96,16 @@ sys.stdin.read()
 @pytest.mark.parametrize("torn", [b'{"type":"final","te', b"\xd0", b"x" * 200_000])
 def test_a_line_that_was_cut_off_is_mended_when_the_file_is_opened_again(tmp_path: Path, torn: bytes) -> None:
     path = store(tmp_path, 0, "whole")
-    with path.open("ab") as file:
-        file.write(torn)
+    path.write_bytes(path.read_bytes().replace(path.read_bytes().splitlines(keepends=True)[-1], torn))
     (session,) = stored_sessions(tmp_path)
     assert session.captions == 1
+    assert session.cut_off
     journal = reopen_journal(path)
     journal.write(final("added"))
     journal.close()
     assert [entry.text for entry in read_journal(path) if isinstance(entry, Final)] == ["whole", "added"]
-    assert torn not in path.read_bytes()
+    (mended,) = stored_sessions(tmp_path)
+    assert not mended.cut_off
 
 
 def test_a_journal_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
