@@ -28,7 +28,7 @@ async def test_several_followers_are_told_what_was_said_what_is_said_and_the_end
     first = follow_journal(journal.path)
     assert await anext(first) == final("before")
     second = asyncio.create_task(heard(journal.path))
-    following = asyncio.create_task(anext(first))
+    following = asyncio.ensure_future(anext(first))
     journal.write(final("during — во время"))
     assert await following == final("during — во время")
     journal.write(final("last"))
@@ -45,7 +45,7 @@ async def test_a_line_is_told_when_it_is_whole(tmp_path: Path) -> None:
     assert await anext(told) == final("one")
     with journal.path.open("ab", buffering=0) as file:
         file.write(line[:20])
-        following = asyncio.create_task(anext(told))
+        following = asyncio.ensure_future(anext(told))
         done, _ = await asyncio.wait({following}, timeout=0.5)
         assert not done
         file.write(line[20:])
