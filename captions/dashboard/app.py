@@ -66,7 +66,7 @@ class CaptionsApp(App[None]):
         (path for path in (HERE / "captions.tcss", HERE.parents[1] / "captions.tcss") if path.exists()), None
     )
     COMMANDS: ClassVar = {_commands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual declares no ClassVar
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-roomy")]  # noqa: RUF012 - Textual declares no ClassVar
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (28, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="All keys", id="help"),
@@ -326,19 +326,9 @@ class CaptionsApp(App[None]):
 
     def action_help(self) -> None:
         """Show the keys."""
-        from captions.dashboard.screens.help import HelpScreen
+        from captions.dashboard.screens.help import HelpScreen, keys_by_group
 
-        self.push_screen(HelpScreen(self._keys()))
-
-    def _keys(self) -> list[tuple[str, str]]:
-        """The keys in force and what they do, the app's before the log's; keys of one action side by side."""
-        keys: dict[str, tuple[list[str], str]] = {}
-        for active in sorted(self.active_bindings.values(), key=lambda active: active.node is not self):
-            binding = active.binding
-            if binding.id is not None and binding.description:
-                shown = self.get_key_display(Binding(binding.key, binding.action))
-                keys.setdefault(binding.action, ([], binding.tooltip or binding.description))[0].append(shown)
-        return [(" ".join(names), meaning) for names, meaning in keys.values()]
+        self.push_screen(HelpScreen(keys_by_group(self.active_bindings.values(), self.get_key_display)))
 
     def action_help_quit(self) -> None:
         """Say how to quit to who pressed Ctrl-C."""

@@ -9,7 +9,6 @@ from textual.command import Command, CommandList
 
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.entry_text import safe
-from captions.dashboard.screens.help import HelpScreen
 from captions.dashboard.worker import Controls, OnEvent
 from captions.errors import RecognizerMissing
 from captions.events import Backlog, Phase, Progress, StreamEnded
@@ -149,26 +148,10 @@ async def test_captions_come_into_the_log_and_clearing_keeps_the_transcript(dash
 async def test_the_theme_changes_with_a_key_and_the_engine_is_not_bothered(dashboard: Dashboard) -> None:
     async with dashboard.app.run_test() as pilot:
         engine = await dashboard.engine(pilot)
-        await pilot.press("t")
-        assert dashboard.app.theme == "captions-light"
-        await pilot.press("t")
-        assert dashboard.app.theme == "captions-dark"
+        for name in ("light", "high-contrast", "colour-blind", "dark"):
+            await pilot.press("t")
+            assert dashboard.app.theme == f"captions-{name}"
         assert not engine.asked
-
-
-async def test_help_lists_the_keys_in_force(dashboard: Dashboard) -> None:
-    app = dashboard.app
-    async with app.run_test() as pilot:
-        await dashboard.engine(pilot)
-        app.update_keymap({"microphone": "g"})
-        keys = {meaning: key for key, meaning in app._keys()}
-        assert keys["Listen to the microphone"] == "g"
-        assert keys["Wait for the last words, then end"].split() == ["^q", "q"]
-        assert keys["Follow the live end"] == "end"
-        await pilot.press("question_mark")
-        assert isinstance(app.screen, HelpScreen)
-        await pilot.press("escape")
-        assert not isinstance(app.screen, HelpScreen)
 
 
 async def test_the_command_palette_runs_actions_devices_and_switches(dashboard: Dashboard) -> None:

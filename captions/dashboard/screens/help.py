@@ -1,14 +1,62 @@
 """The keys, made from the bindings in force."""
 
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
+
+GROUPS = {
+    "Listening": {"pause", "microphone", "open", "sample", "seek", "restart"},
+    "Reading back": {"log", "live-end", "jump", "clear"},
+    "Searching": {"search"},
+    "Marks": {"mark"},
+    "Copying": {"select"},
+    "How it looks": {"reading", "text", "theme", "low-bandwidth", "figures"},
+    "Settings": {"sidebar", "settings"},
+}
+"""What the ids of a group's bindings are, up to the first dot."""
+REST = "Program"
+
+Groups = dict[str, list[tuple[str, str]]]
+
+
+def keys_by_group(active: Iterable[ActiveBinding], display: Callable[[Binding], str]) -> Groups:
+    """Return for each group its keys and what they do; keys that do the same are side by side.
+
+    `display` names a key. A binding without an id or a description is for nobody to know of.
+    """
+    meanings: dict[str, str] = {}
+    keys: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {heading: [] for heading in (*GROUPS, REST)}
+    for _, binding, _, _ in active:
+        if binding.id is None or not binding.description:
+            continue
+        if binding.action not in meanings:
+            kind = binding.id.partition(".")[0]
+            heading = next((heading for heading, kinds in GROUPS.items() if kind in kinds), REST)
+            groups[heading].append(binding.action)
+            meanings[binding.action] = binding.tooltip or binding.description
+        shown = display(Binding(binding.key, binding.action))  # its key_display would be that of all its keys
+        keys.setdefault(binding.action, []).append(shown)
+    return {
+        heading: [(" ".join(keys[action]), meanings[action]) for action in actions]
+        for heading, actions in groups.items()
+        if actions
+    }
+
+
+def in_columns(groups: Groups) -> tuple[Groups, Groups]:
+    """Return the groups in two columns, in order, whose lengths differ as little as may be."""
+    headings = list(groups)
+    rows = [len(groups[heading]) + 2 for heading in headings]  # with the heading, and a blank row under them
+    cut = min(range(1, len(rows) + 1), key=lambda cut: abs(sum(rows[:cut]) - sum(rows[cut:])))
+    return {heading: groups[heading] for heading in headings[:cut]}, {name: groups[name] for name in headings[cut:]}
 
 
 class HelpScreen(ModalScreen[None]):
@@ -18,17 +66,26 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,f1,q,enter,space", "dismiss", "Back", id="help.close"),
     ]
 
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
+    def __init__(self, groups: Groups) -> None:
         super().__init__()
-        self._keys = keys
+        self._groups = groups
 
     def compose(self) -> ComposeResult:
-        """A key and what it does, row by row."""
-        table = Table.grid(padding=(0, 2))
-        for key, meaning in self._keys:
-            table.add_row(Text(key, style="bold", justify="right", no_wrap=True), Text(meaning))
+        """The groups, beside one another where there is room."""
         with Vertical(id="help"):
             yield Label("Keys", classes="title")
-            with VerticalScroll():
-                yield Static(table)
+            with VerticalScroll(), Vertical(id="help-columns"):
+                for column in in_columns(self._groups):
+                    yield Static(_table(column), classes="column")
             yield Label("Esc closes", classes="note")
+
+
+def _table(groups: Groups) -> Table:
+    """A key and what it does, row by row, under the groups' names."""
+    table = Table.grid(padding=(0, 2))
+    for heading, keys in groups.items():
+        table.add_row("", Text(heading, style="bold underline"))
+        for key, meaning in keys:
+            table.add_row(Text(key, style="bold", justify="right"), Text(meaning))
+        table.add_row()
+    return table
