@@ -1,6 +1,7 @@
 """The commands and their flags. Nothing heavy is imported before the command is known."""
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -10,11 +11,15 @@ from typing import NoReturn
 
 from captions import __version__
 from captions.errors import CaptionsError, ExitCode, SettingError
-from captions.settings import ROWS, Group, Loaded, load, log_folder, nearest, settings_file
+from captions.plain import WORDS
+from captions.plain_text import plain
+from captions.settings import ROWS, Group, Loaded, load, log_folder, nearest
+from captions.settings_file import settings_file, toml
 
 DESCRIPTION = "Live captions in a terminal, from a microphone or a file, through a streaming speech recogniser."
 EPILOG = """\
-Without a command, `live` is meant: `captions` and `captions talk.mp3` open the dashboard.
+Without a command, `live` is meant: `captions` and `captions talk.mp3` open the dashboard, and `captions --plain`
+prints plain lines instead, for screen readers and logs.
 
 SOURCE is microphone, microphone:PART of a device's name, sample, or the path of an audio or video file.
 Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a user account) or from
@@ -37,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """One sentence, without the usage text."""
-        self.exit(ExitCode.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(ExitCode.USAGE, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -61,6 +66,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     live = command("live", "Open the dashboard (what `captions` does by itself).")
     live.add_argument("source", nargs="?", metavar="SOURCE", help="where sound comes from at the start")
+    live.add_argument(
+        "--plain",
+        action="store_true",
+        help="no dashboard: captions as plain lines with their time of day, and what happens as sentences in brackets, "
+        "for screen readers, logs and dumb terminals (which get it by themselves, as pipes and files do); on a "
+        f"terminal these words and Enter are commands: {', '.join(WORDS)}",
+    )
 
     transcribe = command("transcribe", "Print captions to standard output, without a dashboard.")
     transcribe.add_argument("source", metavar="SOURCE", help="a file, sample, microphone or microphone:PART")
@@ -104,7 +116,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
                 section.add_argument(row.flag, dest=f"setting_{row.name}", metavar=metavar, help=text)
 
 
-def _load(arguments: argparse.Namespace) -> Loaded:
+def _load(arguments: argparse.Namespace, remembered: Mapping[str, object] | None = None) -> Loaded:
     flags: dict[str, object] = {
         name: getattr(arguments, f"setting_{name}")
         for name in ROWS
@@ -114,7 +126,7 @@ def _load(arguments: argparse.Namespace) -> Loaded:
         if "input" in flags:
             raise SettingError("The input is given twice: as SOURCE and with --input.", "Leave one of them out.")
         flags["input"] = arguments.source
-    return load(flags, file=arguments.settings)
+    return load(flags, file=arguments.settings, remembered=remembered)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -125,12 +137,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words or (words[0] not in known and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "live")
     arguments = parser.parse_args(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a word that its encoding lacks must not end the program
     try:
         code = COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
         return code
     except CaptionsError as error:
-        print(f"captions: {error}", file=sys.stderr)
+        print(f"captions: {plain(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -150,16 +164,20 @@ def unforeseen(error: BaseException) -> str:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     except OSError:
-        return f"Something went wrong that should not have: {type(error).__name__}: {error}"
+        return f"Something went wrong that should not have: {type(error).__name__}: {plain(str(error))}"
     return f"Something went wrong that should not have ({type(error).__name__}). The details are in {path}."
 
 
 def _live(arguments: argparse.Namespace) -> int:
-    settings = _load(arguments).settings
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise SettingError(
-            "The dashboard needs a terminal for its input and output.", "Use `captions transcribe SOURCE` in a pipe."
-        )
+    from captions.remembered import recall
+
+    remembered = recall()
+    loaded = _load(arguments, remembered.settings)
+    settings = loaded.settings
+    if arguments.plain or os.environ.get("TERM") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from captions.headless import print_plainly
+
+        return print_plainly(settings)
     from captions.dashboard.app import run_dashboard
 
     async def make_engine(on_event):  # type: ignore[no-untyped-def]
@@ -216,23 +234,21 @@ def _devices(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> int:
-    loaded = _load(arguments)
-    print(f"# The settings file is {arguments.settings or settings_file()}")
+    from captions.dashboard.keys import keymap, table
+    from captions.remembered import recall
+
+    loaded = _load(arguments, recall().settings)
+    keymap(loaded.keys, str(loaded.file))
+    print(f"# The settings file is {plain(str(loaded.file))}")
     for group in Group:
         print(f"\n# {group.value}")
         for row in ROWS.values():
             if row.group is group:
                 value = getattr(loaded.settings, row.name)
                 choices = f" One of: {', '.join(map(str, row.choices))}." if row.choices else ""
-                print(f"\n# {row.help}{choices}\n# From: {loaded.origin[row.name]}\n{row.name} = {_toml(value)}")
+                print(f"\n# {row.help}{choices}\n# From: {plain(loaded.origin[row.name])}\n{row.name} = {toml(value)}")
+    print(f'\n# Keys of the dashboard, by what they do; several as in "p,f5", none as ""\n\n{table(loaded.keys)}')
     return ExitCode.OK
-
-
-def _toml(value: object) -> str:
-    """A boolean, number or text as TOML writes it; JSON's strings are TOML's basic strings."""
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {

@@ -2,12 +2,11 @@
 
 Every field of `Settings` is a row: name, type, default, choices, help. Flags, environment variables, the TOML file
 and the sidebar are made from it, and values are checked here and nowhere else. Later sources win:
-defaults < TOML file < environment < flags.
+defaults < what the dashboard remembers < TOML file < environment < flags.
 """
 
 import difflib
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -17,6 +16,7 @@ from typing import Any, get_type_hints
 import platformdirs
 
 from captions.errors import SettingError
+from captions.settings_file import read, settings_file
 
 LANGUAGES = (
     "auto", "de-DE", "en-US", "es-ES", "fi-FI", "fr-FR", "he-HE", "it-IT", "kk-KZ", "nl-NL", "pl-PL", "pt-BR",
@@ -47,6 +47,7 @@ class Setting:
     minimum: float | None = None
     maximum: float | None = None
     sidebar: bool = False
+    remembered: bool = False
     label: str = ""
     unit: str = ""
     suggestions: tuple[str, ...] = ()
@@ -130,6 +131,7 @@ class Settings:
         "a device's name, sample, or a file's path.",
         Group.INPUT,
         sidebar=True,
+        remembered=True,
     )
     pcm_rate: int = _setting(
         8_000, "Sample rate of headerless files (.pcm, .raw).", Group.INPUT, minimum=1_000, maximum=384_000, unit="Hz"
@@ -242,6 +244,7 @@ class Settings:
         Group.DISPLAY,
         choices=("raw", "steady", "calm"),
         sidebar=True,
+        remembered=True,
         label="Text",
     )
     theme: str = _setting(
@@ -250,9 +253,10 @@ class Settings:
         Group.DISPLAY,
         choices=("dark", "light", "high-contrast", "colour-blind"),
         sidebar=True,
+        remembered=True,
     )
     low_bandwidth: bool = _setting(
-        False, "Draw less often and in fewer colours, for a slow link.", Group.DISPLAY, sidebar=True
+        False, "Draw less often and in fewer colours, for a slow link.", Group.DISPLAY, sidebar=True, remembered=True
     )
 
     def changed(self, name: str, value: object, where: str = "sidebar") -> "Settings":
@@ -269,17 +273,56 @@ ROWS: Mapping[str, Setting] = _rows()
 """The table, by name, in the order in which it is shown."""
 
 
+REMEMBERED = "remembered"
+"""Where a value came from that the dashboard kept by itself from an earlier run."""
+KEYS = "keys"
+"""The table of the settings file that is no setting: the ids of bindings, and the keys that they get."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and for each the place that set it: "default", a file's path, a variable's name or a flag."""
+    """Settings, and for each the place that set it.
+
+    `origin` is "default", "remembered", a file's path, a variable's name or a flag. `filed` holds what the settings
+    file says, `keys` its keys by the id of their binding. `file` is the settings file, there or not.
+    """
 
     settings: Settings
-    origin: Mapping[str, str]
+    origin: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(ROWS, "default"))
+    file: Path = field(default_factory=settings_file)
+    filed: Mapping[str, Any] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)
+
+    def unsaved(self, now: Settings) -> dict[str, Any]:
+        """Return what was changed to `now` since these were loaded, and would not be so at the next start.
+
+        That leaves out what the file or the default says anyway, and what is remembered without being saved. An
+        input that is no microphone is never saved: a file must not begin to play by itself.
+        """
+        changes = {}
+        for row in ROWS.values():
+            value = getattr(now, row.name)
+            here = self.filed.get(row.name, row.default)
+            if value in (getattr(self.settings, row.name), here) or not lasts(row.name, value):
+                continue
+            if not row.remembered or row.name in self.filed:
+                changes[row.name] = value
+        return changes
+
+    def saved(self, now: Settings, changes: Mapping[str, Any]) -> "Loaded":
+        """Return these as they are after `changes` were saved and `now` is in force."""
+        return replace(self, settings=now, filed={**self.filed, **changes})
+
+    def told(self, changes: Mapping[str, Any]) -> str:
+        """Return a sentence that says what was saved, and what will overrule it at the next start all the same."""
+        overruled = [self.origin[name] for name in changes if self.origin[name] in _variables(ROWS[name])]
+        sentence = f"Saved in {self.file}: {', '.join(changes)}."
+        return f"{sentence} The environment overrules it by {', '.join(overruled)}." if overruled else sentence
 
 
-def settings_file() -> Path:
-    """Where the TOML file is looked for unless --settings names another."""
-    return platformdirs.user_config_path("captions") / "settings.toml"
+def lasts(name: str, value: object) -> bool:
+    """Whether a setting's value may hold for another run: any, but of inputs only microphones."""
+    return name != "input" or value == "auto" or str(value).partition(":")[0] == "microphone"
 
 
 def data_folder() -> Path:
@@ -302,21 +345,40 @@ def nearest(wrong: str, valid: Iterable[object]) -> str:
     return f"It takes {', '.join(most)} or {last}."
 
 
-def load(flags: Mapping[str, object], environment: Mapping[str, str] = os.environ, file: Path | None = None) -> Loaded:
+def _variables(row: Setting) -> list[str]:
+    """The environment variables that set it; the last wins."""
+    return [variable for variable in (row.service_variable, row.variable) if variable]
+
+
+def load(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str] = os.environ,
+    file: Path | None = None,
+    remembered: Mapping[str, object] | None = None,
+) -> Loaded:
     """Put the settings together from all their sources.
 
-    `flags` holds what was typed, by setting name. `file` is a TOML file that must exist; without one, the usual file
-    is read if it is there. Raises SettingError for an unknown key, a bad value or an unreadable file.
+    `flags` holds what was typed, `remembered` what an earlier run left, by setting name. `file` is a TOML file that
+    must exist; without one, the usual file is read if it is there. Raises SettingError for an unknown key, a bad value
+    or an unreadable file.
     """
     values: dict[str, Any] = {}
     origin = dict.fromkeys(ROWS, "default")
-    for name, value in _read_file(file).items():
-        where = str(file or settings_file())
-        if name not in ROWS:
+    for name, value in (remembered or {}).items():
+        values[name], origin[name] = ROWS[name].parse(value, REMEMBERED), REMEMBERED
+    where = str(file or settings_file())
+    filed: dict[str, Any] = {}
+    keys: dict[str, str] = {}
+    for name, value in read(file).items():
+        if name == KEYS:
+            keys = _keys(value, where)
+        elif name not in ROWS:
             raise SettingError(f"{where}: there is no setting {name!r}.", nearest(name, ROWS))
-        values[name], origin[name] = ROWS[name].parse(value, where), where
+        else:
+            filed[name], origin[name] = ROWS[name].parse(value, where), where
+    values |= filed
     for row in ROWS.values():
-        for variable in filter(None, (row.service_variable, row.variable)):
+        for variable in _variables(row):
             if environment.get(variable):
                 values[row.name], origin[row.name] = row.parse(environment[variable], variable), variable
     known = [row.variable for row in ROWS.values()]
@@ -325,18 +387,17 @@ def load(flags: Mapping[str, object], environment: Mapping[str, str] = os.enviro
             raise SettingError(f"There is no setting for the variable {variable}.", nearest(variable, known))
     for name, value in flags.items():
         values[name], origin[name] = ROWS[name].parse(value, ROWS[name].flag), ROWS[name].flag
-    return Loaded(Settings(**values), origin)
+    return Loaded(Settings(**values), origin, file or settings_file(), filed, keys)
 
 
-def _read_file(file: Path | None) -> dict[str, object]:
-    path = file or settings_file()
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if file is None:
-            return {}
-        raise SettingError(f"The settings file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"The settings file {path} cannot be read: {error}.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"The settings file {path} is not valid TOML: {error}.") from None
+def _keys(table: object, where: str, prefix: str = "") -> dict[str, str]:
+    """The table of keys; an id with a dot may be written without quotes, which to TOML is a table in a table."""
+    if not isinstance(table, dict):
+        raise SettingError(
+            f"{where}: {prefix.rstrip('.') or KEYS} is {table!r}, but must be keys.",
+            'Write it as in pause = "p", several keys as in "p,space", and no key as in "".',
+        )
+    keys: dict[str, str] = {}
+    for name, value in table.items():
+        keys |= {prefix + name: value} if isinstance(value, str) else _keys(value, where, f"{prefix}{name}.")
+    return keys

@@ -31,8 +31,9 @@ class CaptionsCommands(Provider):
         app = cast("CaptionsApp", self.app)
         bindings = {binding.action: binding for binding in app.BINDINGS if isinstance(binding, Binding)}
         for action, binding in bindings.items():
-            if binding.tooltip and action != "command_palette":
-                yield Command(binding.description, binding.tooltip, partial(app.run_action, action))
+            if binding.description and action != "command_palette":
+                meaning = binding.tooltip or binding.description
+                yield Command(binding.description, meaning, partial(app.run_action, action))
         for label, value in input_choices(app.devices, app.settings.input):
             yield Command(f"Listen to: {label.plain}", "Change the input", partial(app.listen_to, value))
         for row in ROWS.values():

@@ -1,6 +1,6 @@
 """The settings that can be changed while captions run, made from the table of settings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +20,8 @@ from captions.dashboard.worker import Device
 from captions.settings import ROWS, Setting, Settings
 
 AUTOMATIC, MICROPHONE, SAMPLE = "auto", "microphone", "sample"
+UNSAVED = " •"
+"""Stands behind the name of a setting that was changed and not saved."""
 Choices = list[tuple[Content, Any]]
 
 
@@ -58,6 +60,7 @@ class Field(Vertical):
         self.row = row
         self.value = value
         self.offered: set[Any] = set()
+        self.label = Label(label_of(row), classes="name", markup=False)
         self.error = Static("", classes="error", markup=False)
         self.on_or_off = Label("on" if value else "off", classes="on-or-off")
         self.editor = self._make_editor(row, value)
@@ -89,14 +92,13 @@ class Field(Vertical):
 
     def compose(self) -> ComposeResult:
         """Name and control, and under them what is wrong."""
-        name = Label(label_of(self.row), classes="name", markup=False)
         if self.row.name in self.LONG:
             if label_of(self.row) != self.row.group:
-                yield name
+                yield self.label
             yield self.editor
         else:
             with Horizontal():
-                yield name
+                yield self.label
                 yield self.editor
                 if isinstance(self.editor, Switch):
                     yield self.on_or_off
@@ -153,8 +155,8 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.focus_log", "Back to captions", show=False, id="sidebar.leave"),
-        Binding("down", "app.focus_next", show=False, id="sidebar.next"),
-        Binding("up", "app.focus_previous", show=False, id="sidebar.previous"),
+        Binding("down", "app.focus_next", show=False, tooltip="The next setting", id="sidebar.next"),
+        Binding("up", "app.focus_previous", show=False, tooltip="The setting before", id="sidebar.previous"),
     ]
 
     def __init__(self, settings: Settings) -> None:
@@ -163,6 +165,8 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
         self._settings = settings
         self._languages: tuple[str, ...] = ()
         self._help = Static("", id="setting-help", markup=False)
+        self._unsaved = Static("", id="unsaved", markup=False)
+        self._unsaved.display = False
 
     def compose(self) -> ComposeResult:
         """The groups, and the help at the bottom."""
@@ -172,6 +176,7 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
         for group, fields in groupby(self.fields.values(), key=lambda field: field.row.group):
             yield Label(str(group), classes="group", markup=False)
             yield from fields
+        yield self._unsaved
         yield self._help
 
     def load(self, settings: Settings) -> None:
@@ -186,6 +191,14 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
                     field.load_languages(self._languages)
             elif field.value != value:
                 field.load(value)
+
+    def show_unsaved(self, names: Collection[str], key: str) -> None:
+        """Mark the settings that were changed and not saved, and say with which key they are."""
+        for name, field in self.fields.items():
+            field.label.update(label_of(field.row) + (UNSAVED if name in names else ""))
+        self._unsaved.display = bool(names)
+        saving = f"{key} saves" if key else "they are saved from the command palette"
+        self._unsaved.update(f"{UNSAVED.strip()} not saved · {saving}")
 
     def load_devices(self, devices: Sequence[Device], current: str) -> None:
         """Offer these microphones."""
