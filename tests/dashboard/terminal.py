@@ -21,11 +21,15 @@ _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>][0-9;]*u|\x1b\[\?\d+\$p")
 class Terminal:
     """Runs `program` (a Python file and its arguments) in a pty. Use as a context manager."""
 
-    def __init__(self, *program: str, columns: int = 120, lines: int = 30, home: Path | None = None) -> None:
+    def __init__(
+        self, *program: str, columns: int = 120, lines: int = 30, home: Path | None = None, **variables: str
+    ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
         self._changed = threading.Condition()
         self.bytes_read = 0
+        self.received = bytearray()
+        """All that the program wrote."""
         self.reading = True
         self.exit_code: int | None = None
         self.pid, self._master = pty.fork()
@@ -33,6 +37,7 @@ class Terminal:
             environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "TZ": "UTC"}
             if home is not None:
                 environment.update(HOME=str(home), XDG_STATE_HOME=str(home / "state"))
+            environment.update(variables)
             try:
                 os.execve(sys.executable, [sys.executable, *program], environment)
             finally:
@@ -64,6 +69,7 @@ class Terminal:
                 return
             with self._changed:
                 self.bytes_read += len(data)
+                self.received += data
                 self._stream.feed(_NOT_FOR_PYTE.sub(b"", data))
                 self._changed.notify_all()
 
