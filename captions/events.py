@@ -43,6 +43,7 @@ class Partial:
 
     `unconfirmed` text was heard by a stream that broke before it was final: the audio is being heard again.
     The first `committed` characters of the text are settled: later partials of the caption begin with them.
+    `words` are empty where the recogniser gives no times, and where words were held back.
     """
 
     track: str
@@ -51,6 +52,7 @@ class Partial:
     text: str
     unconfirmed: bool = False
     committed: int = 0
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,12 @@ class SpeechDetector:
         stretches = (self._stretches[index] for index in range(first, last))
         return sum(min(end, speech.end) - max(start, speech.start) for speech in stretches)
 
+    def is_run(self, start: float, end: float) -> bool:
+        """Return whether it is known that there was speech all the time from `start` to `end`, and then a pause."""
+        if end + SHORTEST_PAUSE > self.heard or self.between(end, end + SHORTEST_PAUSE) is not None:
+            return False
+        return self.amount(start, end) >= end - start > 0
+
     def pause_before(self, time: float, earliest: float) -> float:
         """Return the middle of the last pause that begins before `time`, or `earliest` where there is none since."""
         index = bisect_left(self._stretches, time, key=lambda speech: speech.end) - 1

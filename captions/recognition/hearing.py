@@ -18,6 +18,7 @@ from dataclasses import replace
 from captions.audio.pauses import SpeechDetector
 from captions.errors import StreamError
 from captions.events import Final, Gap, Partial, Word
+from captions.recognition.delays import DelayMeter
 from captions.recognition.recognizer import Hypothesis, RecognitionOptions, RecognitionStream
 from captions.recognition.seam import Seam
 from captions.recognition.segment import Segment
@@ -55,6 +56,7 @@ class Hearing:
         silent_limit: float,
         say: Callable[[Final | Gap | Partial], None],
         moved: Callable[[], None],
+        delays: DelayMeter,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.utterance_ended = False
@@ -67,6 +69,7 @@ class Hearing:
         self._silent_limit = silent_limit
         self._say = say
         self._moved = moved
+        self._delays = delays
         self._clock = clock
         self._first = segment.covered
         self._since = segment.seconds(segment.covered)
@@ -115,6 +118,7 @@ class Hearing:
             await stream.send(block.samples)
             segment.sent = max(segment.sent, block.end)
             self._note_sent()
+            self._delays.sent(segment.seconds(block.end))
             self._cover_what_holds_no_words()
             self._moved()
             if segment.sent < segment.end and self._real_time:
@@ -160,6 +164,8 @@ class Hearing:
         unconfirmed = segment.pending is not None and segment.pending.unconfirmed
         if unconfirmed and not text:
             return
+        if words and self._real_time:
+            self._delays.answered(self._since_sent(words[-1].end))
         if text != before or unconfirmed:
             heard = self._place(text, words)
             segment.pending = heard if text else None
@@ -171,7 +177,7 @@ class Hearing:
         With word times: from its first word to its last. Without them: the speech since the end of the last final.
         """
         if words:
-            return Partial(self._track, words[0].start, max(words[0].start, words[-1].end), text)
+            return Partial(self._track, words[0].start, max(words[0].start, words[-1].end), text, words=words)
         sent = self._segment.seconds(self._segment.sent)
         speech = self._speech.between(self._since, sent) or (self._since, sent)
         return Partial(self._track, speech[0], max(speech), text)
@@ -190,6 +196,12 @@ class Hearing:
         if stalled and self._options.partial_results:
             self._late_until = now + LATE_SECONDS
         self._answered, self._answered_at = sent, now
+
+    def _since_sent(self, time: float) -> float:
+        """How long ago the audio before a time on the session's clock had been sent; no more than what is noted."""
+        position = round(time * self._segment.rate)
+        moment = next((moment for moment, sent in self._sent if sent >= position), self._sent[-1][0])
+        return self._clock() - moment
 
     def _sent_before(self, seconds: float) -> float:
         """How much had been sent so many seconds ago, in seconds on the session's clock."""

@@ -43,6 +43,7 @@ from captions.events import (
     Severity,
     StreamEnded,
 )
+from captions.recognition.delays import DelayMeter
 from captions.recognition.hearing import Hearing
 from captions.recognition.intake import Intake
 from captions.recognition.listening import Listening
@@ -89,6 +90,7 @@ class Session:
         self.listening = listening
         self.phase = Phase.STARTING
         self.error: CaptionsError | None = None
+        self.delays = DelayMeter(clock)
         self._emit = emit
         self._track = track
         self._give_up_after = give_up_after
@@ -126,6 +128,16 @@ class Session:
     def playing(self) -> bool:
         """Whether the input is a file, in which one can seek."""
         return isinstance(self._source, Playable)
+
+    def end_of(self, final: Final) -> float | None:
+        """Return when the speech of a final ended, in seconds on the session's clock; None where that is not known.
+
+        Word times tell. Without them our own detector does, if the final ends an utterance, and is of one run of speech
+        without a pause that is over: with another run before it or after it, it may be of either.
+        """
+        if final.words:
+            return final.words[-1].end
+        return final.end if final.end_of_utterance and self._intake.speech.is_run(final.start, final.end) else None
 
     # What a person can do
 
@@ -265,6 +277,8 @@ class Session:
             self._source = None
 
     def _take(self, block: AudioBlock) -> None:
+        if self.listening.audio_format.real_time:
+            self.delays.captured(block)
         if isinstance(self._source, Playable):
             self._ended_at = self._source.elapsed
             self._emit(Progress(self._source.elapsed, self._source.duration))
@@ -341,6 +355,7 @@ class Session:
                 silent_limit=self._silent_limit,
                 say=lambda event: self._heard(segment, event),
                 moved=self._sequence.moved,
+                delays=self.delays,
                 clock=self._clock,
             )
             try:

@@ -68,3 +68,15 @@ def test_quiet_is_counted_from_the_last_speech() -> None:
     assert not detector.speaking
     assert detector.quiet_since == pytest.approx(6.1, abs=0.3)
     assert heard(np.zeros(16_000, np.int16), 16_000, time=5.0).quiet_since == 5.0
+
+
+def test_a_run_of_speech_is_known_only_without_a_pause_in_it_and_with_one_after_it() -> None:
+    detector = heard(spoken(16_000), 16_000)
+    run = detector.between(4.8, 6.5)
+    assert run is not None
+    start, end = run
+    assert detector.is_run(start, end)
+    assert not detector.is_run(start, end - 0.3), "speech goes on"
+    assert not detector.is_run(start - 1.0, end), "there is a pause in it"
+    assert not detector.is_run(start, start), "it is nothing"
+    assert not heard(spoken(16_000)[: round(end * 16_000)], 16_000).is_run(start, end), "what follows is not heard yet"
