@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import locale
 import os
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,13 @@ from typing import Any
 
 from captions.audio.source import AudioFormat, open_source
 from captions.errors import CaptionsError, InputError
-from captions.events import Event, Level, Mark, Notice, Progress, SessionState, Severity
+from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import Recognizer
 from captions.recognition.session import Session
+from captions.recognition.stabilizer import Stabilizer
 from captions.settings import Settings, data_folder
 from captions.transcript.keeper import Keeper
 
@@ -44,6 +46,9 @@ RECOGNITION = (
     "stream_seconds",
     "stream_bytes",
 )
+
+DELAYS_EVERY = 1.0
+"""Seconds between two tellings of the delays, at least."""
 
 OnEvent = Callable[[Event], None]
 
@@ -74,6 +79,11 @@ class Engine:
         self._recognizer: Recognizer | None = None
         self._session: Session | None = None
         self._keeper = Keeper(folder or data_folder() / "sessions", dataclasses.asdict(settings), self._tell)
+        self._stabilizers: dict[str, Stabilizer] = {}
+        """One for each track."""
+        self._timer: asyncio.TimerHandle | None = None
+        """Wakes the stabiliser that has held something back for long enough first."""
+        self._delays_told = 0.0
         self._retiring: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
@@ -152,6 +162,7 @@ class Engine:
             self.settings = settings
             session.use_listening(self._listening(self._recognizer))
         self.settings = settings
+        self._change_stability(settings.stability)
         if before.input != settings.input:
             self.use_input(settings.input)
 
@@ -192,6 +203,9 @@ class Engine:
         if self._session is not None:
             await self._session.stop(drain)
         await self._keeper.finish()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._tell_delays()
         self.error = self.error or self._keeper.error
         if self._recognizer is not None:
             await self._recognizer.aclose()
@@ -258,11 +272,51 @@ class Engine:
             self._on_event(event)
         else:
             self._keeper.put(event)
+        if isinstance(event, Level) and time.monotonic() - self._delays_told >= DELAYS_EVERY:
+            self._tell_delays()
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, SessionState) and self._session is not None:
             self.error = self._session.error
+        if isinstance(event, Partial):
+            now = asyncio.get_running_loop().time()
+            self._show(self._stabilizer(event.track).hypothesis(event, now))
+            return
+        if isinstance(event, Final) and self._session is not None:
+            self._stabilizer(event.track).final(event, asyncio.get_running_loop().time())
+            self._session.delays.told_final(self._session.end_of(event))
         self._on_event(event)
+
+    def _tell_delays(self) -> None:
+        self._delays_told = time.monotonic()
+        if self._session is not None and self._session.delays.changed:
+            self._on_event(self._session.delays.delays())
+
+    # What is shown of partials
+
+    def _stabilizer(self, track: str) -> Stabilizer:
+        if track not in self._stabilizers:
+            assert self._session is not None
+            self._stabilizers[track] = Stabilizer(self.settings.stability, self._session.delays.showed)
+        return self._stabilizers[track]
+
+    def _change_stability(self, mode: str) -> None:
+        for stabilizer in self._stabilizers.values():
+            self._show(stabilizer.change(mode, asyncio.get_running_loop().time()))
+
+    def _show(self, partial: Partial | None) -> None:
+        """Tell a partial if there is one to tell, and wait for what is held back."""
+        if partial is not None:
+            self._on_event(partial)
+        if self._timer is not None:
+            self._timer.cancel()
+        due = min((due for one in self._stabilizers.values() if (due := one.due()) is not None), default=None)
+        self._timer = None if due is None else asyncio.get_running_loop().call_at(due, self._show_what_held)
+
+    def _show_what_held(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for stabilizer in self._stabilizers.values():
+            self._show(stabilizer.tick(now))
 
 
 def _limits(settings: Settings, known: StreamLimits) -> StreamLimits:

@@ -1,18 +1,20 @@
 """The engine wires settings, sound, recogniser and journal; what is wrong at the start ends it and hangs nothing."""
 
 import asyncio
-from collections.abc import Callable
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from captions.engine import Engine
 from captions.errors import CredentialsError, InputError
-from captions.events import Event, Final, InputChanged, Notice, Phase, SessionState
+from captions.events import Delays, Event, Final, InputChanged, Notice, Partial, Phase, SessionState
 from captions.settings import Settings
 from captions.transcript.journal import read_journal
 from tests.local_engine import require_local_engine
-from tests.scripted_server import ScriptedServer, ServedStream, final
+from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 
 
 async def says_when_it_ends(stream: ServedStream) -> None:
@@ -103,3 +105,90 @@ async def test_a_setting_that_cannot_be_is_refused_and_the_session_goes_on(tmp_p
         await engine.stop()
         await running
         assert [event.text for event in told.events if isinstance(event, Final)] == ["heard"]
+
+
+@pytest.fixture
+def minute_of_sound(tmp_path: Path) -> str:
+    """A file of 60 s at 16 kHz."""
+    path = tmp_path / "talk.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(bytes(2 * 60 * 16_000))
+    return str(path)
+
+
+@asynccontextmanager
+async def told_by(script: Script, settings: Settings, folder: Path) -> AsyncIterator[tuple[Engine, Told]]:
+    """Give an engine at work against a scripted server."""
+    async with ScriptedServer(script) as server:
+        told = Told()
+        settings = settings.changed("endpoint", server.target).changed("tls", False)
+        engine = Engine(settings, told, environment={}, folder=folder)
+        running = asyncio.create_task(engine.run())
+        try:
+            yield engine, told
+        finally:
+            await engine.stop()
+            await running
+
+
+def shows(text: str) -> Callable[[Event], bool]:
+    return lambda event: isinstance(event, Partial) and event.text == text
+
+
+async def says_three_words(stream: ServedStream) -> None:
+    await stream.config()
+    await stream.message()
+    await stream.reply(partial("it was the"))
+    await stream.until_half_close()
+    await stream.reply(final("it was the", end_of_utterance=True))
+
+
+async def test_the_last_word_of_a_partial_is_told_when_it_has_held_and_no_partial_follows(
+    tmp_path: Path, minute_of_sound: str
+) -> None:
+    async with told_by(says_three_words, Settings(input=minute_of_sound), tmp_path) as (_, told):
+        await told.until(shows("it was the"))
+        texts = [event.text for event in told.events if isinstance(event, Partial)]
+        assert texts == ["it was", "it was the"]
+
+
+async def test_another_stability_holds_for_the_partial_that_is_shown(tmp_path: Path, minute_of_sound: str) -> None:
+    settings = Settings(input=minute_of_sound, stability="raw")
+    async with told_by(says_three_words, settings, tmp_path) as (engine, told):
+        await told.until(shows("it was the"))
+        engine.change_settings(engine.settings.changed("stability", "calm"))
+        assert shows("")(told.events[-1])
+        engine.change_settings(engine.settings.changed("stability", "raw"))
+        assert shows("it was the")(told.events[-1])
+
+
+async def test_delays_are_told_of_what_is_known_and_of_nothing_else(tmp_path: Path, minute_of_sound: str) -> None:
+    async with told_by(says_three_words, Settings(input=minute_of_sound), tmp_path) as (_, told):
+        await told.until(lambda event: isinstance(event, Delays) and event.stabilizer is not None)
+        delays = next(event for event in told.events if isinstance(event, Delays) and event.stabilizer is not None)
+        assert delays.send is not None
+        assert 0 <= delays.send.p50 <= delays.send.p95 < 10
+        assert (delays.service, delays.partials, delays.finals) == (None, None, None)
+
+
+async def test_words_with_times_tell_all_delays(tmp_path: Path, minute_of_sound: str) -> None:
+    async def times_its_words(stream: ServedStream) -> None:
+        await stream.config()
+        for _ in range(10):
+            await stream.message()
+        chunk = final("it was", words=[("it", 0.1, 0.3), ("was", 0.4, 0.6)])
+        chunk.final = False
+        await stream.reply(chunk)
+        await stream.reply(final("it was", words=[("it", 0.1, 0.3), ("was", 0.4, 0.6)]))
+        await stream.until_half_close()
+
+    async with told_by(times_its_words, Settings(input=minute_of_sound), tmp_path) as (_, told):
+        await told.until(lambda event: isinstance(event, Delays) and event.finals is not None)
+        delays = next(event for event in told.events if isinstance(event, Delays) and event.finals is not None)
+        for stage in (delays.send, delays.service, delays.stabilizer, delays.partials, delays.finals):
+            assert stage is not None
+        assert delays.finals is not None
+        assert delays.finals.p50 >= 0.4  # a second of sound had been sent, and the words had ended after 0.6 s
