@@ -10,6 +10,7 @@ import pytest
 
 from captions import __version__
 from captions.cli import main
+from captions.remembered import remember
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -32,10 +33,14 @@ def test_version() -> None:
     assert (done.returncode, done.stdout) == (0, f"captions {__version__}\n")
 
 
-@pytest.mark.parametrize("words", [("--version",), ("--help",), ("settings",), ("serve", "--help")])
+@pytest.mark.parametrize("words", [("--version",), ("--help",), ("live", "--help"), ("serve", "--help")])
 def test_what_needs_nothing_heavy_imports_nothing_heavy(words: tuple[str, ...]) -> None:
-    heavy = {"numpy", "grpc", "textual", "rich", "av", "sounddevice", "moonshine_voice", "asyncio"}
+    heavy = {"numpy", "grpc", "textual", "rich", "av", "sounddevice", "moonshine_voice", "asyncio", "tomlkit"}
     assert not heavy & modules_after(*words)
+
+
+def test_settings_need_nothing_of_what_hears() -> None:
+    assert not {"numpy", "grpc", "av", "sounddevice", "moonshine_voice", "tomlkit"} & modules_after("settings")
 
 
 @pytest.mark.parametrize(
@@ -78,13 +83,6 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert not captured.out
 
 
-def test_the_dashboard_says_that_it_needs_a_terminal() -> None:
-    done = run()
-    assert done.returncode == 2
-    assert "needs a terminal" in done.stderr
-    assert "captions transcribe" in done.stderr
-
-
 def test_settings_are_printed_as_a_settings_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +94,32 @@ def test_settings_are_printed_as_a_settings_file(
     assert "# From: --language" in text
     assert "# From: CAPTIONS_MODEL" in text
     assert "# From: default" in text
+
+
+def test_keys_are_printed_with_the_settings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[keys]\npause = "p"\nlog.page-up = ""\n', encoding="utf-8")
+    assert main(["settings", "--settings", str(file)]) == 0
+    text = capsys.readouterr().out
+    assert tomllib.loads(text)["keys"] == {"pause": "p", "log.page-up": ""}
+    assert '\n# microphone = "m"  # Listen to the microphone\n' in text
+
+
+def test_keys_that_cannot_be_are_a_sentence(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[keys]\npasue = "p"\n', encoding="utf-8")
+    assert main(["settings", "--settings", str(file)]) == 2
+    assert "Did you mean pause?" in capsys.readouterr().err
+
+
+def test_what_is_remembered_is_told_as_that_and_holds_for_the_dashboard_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    remember({"theme": "light"})
+    assert main(["settings"]) == 0
+    assert '# From: remembered\ntheme = "light"' in capsys.readouterr().out
+    assert main(["settings", "--theme", "dark"]) == 0
+    assert '# From: --theme\ntheme = "dark"' in capsys.readouterr().out
 
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from captions.errors import SettingError
-from captions.settings import ROWS, Settings, load
+from captions.settings import ROWS, Loaded, Settings, lasts, load
 
 
 def write(path: Path, text: str) -> Path:
@@ -78,6 +78,9 @@ def test_a_bad_value_is_told_with_where_it_stood_and_what_fits(
         ("language = 5", ["language", "must be a text"]),
         ("block_ms = 1.5", ["block_ms", "whole number"]),
         ("[language]\na = 1", ["language"]),
+        ("keys = 1", ["keys is 1", "must be keys"]),
+        ("[keys]\npause = 1", ["pause is 1", "must be keys"]),
+        ("[keys.log]\nup = ['u']", ["log.up is ['u']"]),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_the_file(tmp_path: Path, text: str, words: list[str]) -> None:
@@ -114,3 +117,53 @@ def test_a_change_makes_new_settings_and_checks_the_value() -> None:
     assert settings.sample_rate == 16_000
     with pytest.raises(SettingError, match="44100"):
         settings.changed("sample_rate", 44_100)
+
+
+def test_what_is_remembered_beats_the_default_and_nothing_else(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.toml", 'theme = "high-contrast"\n')
+    remembered = {"theme": "light", "stability": "calm"}
+    loaded = load({}, {}, file, remembered)
+    assert (loaded.settings.theme, loaded.settings.stability) == ("high-contrast", "calm")
+    assert loaded.origin["stability"] == "remembered"
+    assert load({"stability": "raw"}, {}, file, remembered).settings.stability == "raw"
+
+
+def test_ids_of_keys_may_be_written_with_or_without_quotes(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.toml", '[keys]\npause = "p"\n"log.up" = "u,i"\nlog.page-up = ""\n')
+    assert load({}, {}, file).keys == {"pause": "p", "log.up": "u,i", "log.page-up": ""}
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [("auto", True), ("microphone", True), ("microphone:USB", True), ("sample", False), ("/tmp/a.wav", False)],
+)
+def test_only_microphones_are_inputs_for_another_run(value: str, kept: bool) -> None:
+    assert lasts("input", value) is kept
+    assert lasts("language", value)
+
+
+def test_unsaved_is_what_was_changed_since_and_would_not_come_back(tmp_path: Path) -> None:
+    file = write(tmp_path / "s.toml", 'language = "fr-FR"\nstability = "calm"\n')
+    loaded = load({"language": "ru-RU", "model": "general:rc"}, {}, file, {"theme": "light"})
+    now = loaded.settings
+    assert loaded.unsaved(now) == {}
+    assert loaded.unsaved(now.changed("language", "en-US")) == {"language": "en-US"}
+    assert loaded.unsaved(now.changed("language", "fr-FR")) == {}  # as the file says
+    assert loaded.unsaved(now.changed("model", "general")) == {}  # as the default is
+    assert loaded.unsaved(now.changed("theme", "dark").changed("low_bandwidth", True)) == {}  # remembered anyway
+    assert loaded.unsaved(now.changed("stability", "raw")) == {"stability": "raw"}  # the file would overrule that
+    assert loaded.unsaved(now.changed("input", "/tmp/a.wav")) == {}
+
+
+def test_what_was_saved_can_be_changed_back_and_saved_again(tmp_path: Path) -> None:
+    loaded = load({"language": "ru-RU"}, {}, write(tmp_path / "s.toml", ""))
+    now = loaded.settings.changed("language", "en-US")
+    loaded = loaded.saved(now, loaded.unsaved(now))
+    assert loaded.unsaved(now) == {}
+    assert loaded.unsaved(now.changed("language", "ru-RU")) == {"language": "ru-RU"}
+
+
+def test_a_variable_that_will_overrule_what_was_saved_is_named() -> None:
+    loaded = load({}, {"CAPTIONS_MODEL": "general:rc"})
+    assert loaded.told({"model": "general"}).endswith("The environment overrules it by CAPTIONS_MODEL.")
+    assert "environment" not in Loaded(Settings()).told({"model": "general"})

@@ -192,6 +192,13 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
             elif field.value != value:
                 field.load(value)
 
+    def typed(self) -> dict[str, str]:
+        """Return what stands in fields of text and has not been entered, by the setting's name."""
+        editors = {name: field.editor for name, field in self.fields.items() if isinstance(field.editor, Input)}
+        return {
+            name: editor.value for name, editor in editors.items() if editor.value != safe(str(self.fields[name].value))
+        }
+
     def show_unsaved(self, names: Collection[str], key: str) -> None:
         """Mark the settings that were changed and not saved, and say with which key they are."""
         for name, field in self.fields.items():

@@ -1,5 +1,9 @@
 """The sidebar: made from the table, applied at once, wrong values explained where they were entered."""
 
+import asyncio
+import tomllib
+from pathlib import Path
+
 import pytest
 from textual.widgets import Input, Select, Switch
 
@@ -161,3 +165,84 @@ def test_hostile_names_are_shown_as_text() -> None:
         "Sample recording",
         "File: [b].wav",
     ]
+
+
+def unsaved(app: CaptionsApp) -> list[str]:
+    return [name for name, shown in app.sidebar.fields.items() if str(shown.label.render()).endswith("•")]
+
+
+def note(app: CaptionsApp) -> str:
+    return str(app.sidebar._unsaved.render()) if app.sidebar._unsaved.display else ""
+
+
+def messages(app: CaptionsApp) -> list[str]:
+    return [notification.message for notification in app._notifications]
+
+
+async def test_what_is_not_saved_is_marked_and_saved_with_a_key_from_within_a_field(
+    dashboard: Dashboard, own_environment: Path
+) -> None:
+    app = dashboard.app
+    async with app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        assert (unsaved(app), note(app)) == ([], "")
+        editor = field(app, "endpoint").editor
+        editor.focus()
+        await pilot.press("end", "1", "enter")
+        await until(pilot, lambda: engine.settings.endpoint.endswith("1"))
+        assert (unsaved(app), note(app)) == (["endpoint"], "• not saved · ^s saves")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not unsaved(app))
+        assert editor.has_focus
+        assert note(app) == ""
+    file = own_environment / "config" / "captions" / "settings.toml"
+    assert messages(app) == [f"Saved in {file}: endpoint."]
+    assert tomllib.loads(file.read_text()) == {"endpoint": engine.settings.endpoint}
+
+
+async def test_a_change_that_was_typed_but_not_entered_is_not_lost_on_saving(dashboard: Dashboard) -> None:
+    app = dashboard.app
+    async with app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        field(app, "model").editor.focus()
+        await pilot.press("end", "x", "ctrl+s")
+        await until(pilot, lambda: messages(app))
+        assert engine.settings.model == "generalx"
+        assert messages(app)[0].endswith(": model.")
+
+
+async def test_a_failure_to_save_is_told_and_the_changes_stay_marked(
+    dashboard: Dashboard, own_environment: Path
+) -> None:
+    app = dashboard.app
+    async with app.run_test(size=WIDE) as pilot:
+        await dashboard.engine(pilot)
+        app.change_setting("model", "general:rc")
+        await asyncio.to_thread((own_environment / "config").write_text, "in the way")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: messages(app))
+        assert messages(app)[0].endswith("Nothing was saved.")
+        assert unsaved(app) == ["model"]
+
+
+async def test_there_may_be_nothing_to_save(dashboard: Dashboard, own_environment: Path) -> None:
+    app = dashboard.app
+    async with app.run_test(size=WIDE) as pilot:
+        await dashboard.engine(pilot)
+        app.change_setting("theme", "light")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: messages(app))
+        assert messages(app) == ["There is nothing to save."]
+        assert not unsaved(app)
+
+
+async def test_choices_that_last_are_gathered_for_the_next_run(dashboard: Dashboard) -> None:
+    app = dashboard.app
+    async with app.run_test(size=WIDE) as pilot:
+        await dashboard.engine(pilot)
+        app.listen_to("microphone:USB Audio")
+        app.listen_to("/tmp/talk.mp3")
+        app.change_setting("theme", "light")
+        app.change_setting("language", "ru-RU")
+        await pilot.press("s")
+        assert app.chosen == {"input": "microphone:USB Audio", "theme": "light"}

@@ -1,0 +1,164 @@
+"""Keys can be changed in the settings file; what cannot be is told before the screen is taken."""
+
+import importlib
+import pkgutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.widgets._footer import FooterKey
+
+import captions.dashboard
+from captions.dashboard.app import CaptionsApp
+from captions.dashboard.keys import UNBOUND, bindings, keymap, own_bindings, places, shown, table
+from captions.errors import SettingError
+from captions.settings import Loaded, Settings
+from tests.dashboard.conftest import Dashboard
+
+
+def with_keys(keys: dict[str, str]) -> Dashboard:
+    dashboard = Dashboard()
+    loaded = Loaded(Settings(), keys=keys)
+    dashboard.app = CaptionsApp(
+        Settings(), dashboard._make_engine, dashboard._list_devices, clock=lambda: 192.0, loaded=loaded
+    )
+    return dashboard
+
+
+def footer(app: CaptionsApp) -> dict[str, str]:
+    return {key.description: key.key_display for key in app.screen.query(FooterKey)}
+
+
+def test_every_binding_has_an_id_of_its_own_and_words() -> None:
+    every = [binding for place in places() for binding in own_bindings(place.node)]
+    ids = Counter(binding.id for binding in every)
+    assert None not in ids
+    assert [name for name, count in ids.items() if count > 1] == []
+    assert [binding.id for binding in every if not (binding.description or binding.tooltip)] == []
+
+
+def test_every_class_that_has_keys_is_among_the_places() -> None:
+    having = set()
+    for module in pkgutil.walk_packages(captions.dashboard.__path__, "captions.dashboard."):
+        for thing in vars(importlib.import_module(module.name)).values():
+            if isinstance(thing, type) and issubclass(thing, DOMNode) and thing.__module__ == module.name:
+                having |= {thing} if any(True for _ in own_bindings(thing)) else set()
+    assert having == {place.node for place in places()}
+
+
+def test_the_keys_as_they_come_are_in_nobodys_way() -> None:
+    assert keymap({name: binding.key for name, binding in bindings().items()}, "FILE").keys() == bindings().keys()
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("p", "p"),
+        ("?", "question_mark"),
+        ("PageUp, ctrl+u", "pageup,ctrl+u"),
+        ("F5", "f5"),
+        ("ctrl+plus,Ä", "ctrl+plus,Ä"),
+        ("comma,slash,full_stop", "comma,slash,full_stop"),
+        ("", UNBOUND),
+    ],
+)
+def test_keys_are_characters_or_names(written: str, means: str) -> None:
+    assert keymap({"log.page-up": written, "help": ""}, "FILE")["log.page-up"] == means
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"pasue": "p"}, ["there is no binding 'pasue'", "Did you mean pause?"]),
+        ({"pause": "pgup"}, ["pause cannot have the key 'pgup'", "Did you mean pageup?"]),
+        ({"pause": "ctrl+pgup"}, ["Did you mean ctrl+pageup?"]),
+        ({"pause": "esc"}, ["Did you mean escape?"]),
+        ({"pause": "x,"}, ["A comma is called comma."]),
+        ({"pause": "ctlr+x"}, ["Keys are written as"]),
+        ({"pause": "xx\x1b[2J"}, ["pause cannot have the key 'xx[2J'"]),
+        ({"pause": "s"}, ["pause and sample cannot both have the key s", '"sample" = ""']),
+        ({"pause": "x", "sample": "x"}, ["sample and pause cannot both have the key x"]),
+        ({"pause": "j"}, ["pause and log.down cannot both have the key j"]),
+        ({"pause": "tab"}, ["pause cannot have the key tab"]),
+        ({"picker.list": "tab"}, ["picker.list and picker.complete cannot both have the key tab"]),
+    ],
+)
+def test_what_cannot_be_is_told_with_the_file_and_what_to_do(keys: dict[str, str], words: list[str]) -> None:
+    with pytest.raises(SettingError) as caught:
+        keymap(keys, "FILE")
+    for word in ["FILE: ", *words]:
+        assert word in str(caught.value)
+    assert str(caught.value).isprintable()
+    with pytest.raises(SettingError):
+        with_keys(keys)
+
+
+def test_two_actions_may_swap_their_keys_and_places_may_share_one() -> None:
+    assert keymap({"microphone": "o", "open": "m"}, "FILE") == {"microphone": "o", "open": "m"}
+    assert keymap({"sidebar.leave": "f9", "picker.cancel": "f9"}, "FILE")
+    assert keymap({"log.end": "e", "live-end": "e"}, "FILE")  # two places, one action
+
+
+async def test_another_key_does_it_and_the_old_one_does_not() -> None:
+    dashboard = with_keys({"microphone": "o", "open": "", "pause": "p,f5", "log.page-up": "ctrl+u"})
+    app = dashboard.app
+    async with app.run_test(size=(120, 30)) as pilot:
+        engine = await dashboard.engine(pilot)
+        await pilot.press("m", "space")
+        assert not engine.asked
+        await pilot.press("o", "p", "f5")
+        assert engine.asked == [("use_input", "microphone"), ("pause",), ("resume",)]
+        assert len(app.screen_stack) == 1
+
+
+async def test_footer_and_help_show_the_keys_in_force() -> None:
+    dashboard = with_keys({"microphone": "o", "open": "", "help": "f9"})
+    app = dashboard.app
+    async with app.run_test(size=(160, 30)) as pilot:
+        await dashboard.engine(pilot)
+        await pilot.pause()
+        assert footer(app)["Microphone"] == "o"
+        assert footer(app)["Help"] == "f9"
+        assert "Open" not in footer(app)
+        assert UNBOUND not in " ".join(footer(app).values())
+        keys = {meaning: key for key, meaning in app._keys()}
+        assert keys["Listen to the microphone"] == "o"
+        assert "Play an audio or video file" not in keys
+        assert (shown(app, "help"), shown(app, "open"), shown(app, "sidebar")) == ("f9", "", "f2 ^b")
+
+
+async def test_an_action_without_a_key_is_still_in_the_command_palette() -> None:
+    dashboard = with_keys({"microphone": ""})
+    async with dashboard.app.run_test(size=(120, 30)) as pilot:
+        engine = await dashboard.engine(pilot)
+        await pilot.press("ctrl+p", *"microphone")
+        await pilot.pause(0.5)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert ("use_input", "microphone") in engine.asked
+
+
+async def test_letters_that_are_keys_are_typed_in_a_field_all_the_same() -> None:
+    dashboard = with_keys({"sidebar": "b", "help": "h"})
+    async with dashboard.app.run_test(size=(120, 40)) as pilot:
+        await dashboard.engine(pilot)
+        editor = dashboard.app.sidebar.fields["endpoint"].editor
+        editor.focus()
+        await pilot.press("end", "b", "h")
+        assert str(editor.value).endswith("bh")
+        assert dashboard.app.sidebar.display
+
+
+def test_the_table_names_every_id_with_its_keys_and_meaning(tmp_path: Path) -> None:
+    lines = table({"pause": "p"}).splitlines()
+    assert lines[0] == "[keys]"
+    assert 'pause = "p"  # Stop listening, or listen again' in lines
+    assert '# "log.page-up" = "pageup"  # Up a screen' in lines
+    assert len(lines) == 1 + len(bindings())
+
+
+def test_a_binding_is_shown_by_all_its_keys() -> None:
+    assert isinstance(bindings()["help"], Binding)
+    assert bindings()["help"].key == "question_mark,f1"
