@@ -34,9 +34,10 @@ def places() -> tuple[Place, ...]:
     from captions.dashboard.caption_log import CaptionLog
     from captions.dashboard.screens.file_picker import FilePicker
     from captions.dashboard.screens.help import HelpScreen
+    from captions.dashboard.screens.reading_view import ReadingView
     from captions.dashboard.settings_sidebar import SettingsSidebar
 
-    nodes = (CaptionsApp, CaptionLog, SettingsSidebar, FilePicker, HelpScreen)
+    nodes = (CaptionsApp, CaptionLog, SettingsSidebar, FilePicker, HelpScreen, ReadingView)
     return tuple(Place(node, {binding.id: binding for binding in own_bindings(node) if binding.id}) for node in nodes)
 
 

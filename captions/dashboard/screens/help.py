@@ -11,6 +11,8 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from captions.dashboard.keys import shown
+
 GROUPS = {
     "Listening": {"pause", "microphone", "open", "sample", "seek", "restart"},
     "Reading back": {"log", "live-end", "jump", "clear"},
@@ -42,8 +44,8 @@ def keys_by_group(active: Iterable[ActiveBinding], display: Callable[[Binding], 
             heading = next((heading for heading, kinds in GROUPS.items() if kind in kinds), REST)
             groups[heading].append(binding.action)
             meanings[binding.action] = binding.tooltip or binding.description
-        shown = display(Binding(binding.key, binding.action))  # its key_display would be that of all its keys
-        keys.setdefault(binding.action, []).append(shown)
+        name = display(Binding(binding.key, binding.action))  # its key_display would be that of all its keys
+        keys.setdefault(binding.action, []).append(name)
     return {
         heading: [(" ".join(keys[action]), meanings[action]) for action in actions]
         for heading, actions in groups.items()
@@ -77,15 +79,17 @@ class HelpScreen(ModalScreen[None]):
             with VerticalScroll(), Vertical(id="help-columns"):
                 for column in in_columns(self._groups):
                     yield Static(_table(column), classes="column")
-            yield Label("Esc closes", classes="note")
+            close, _, _ = shown(self.app, "help.close").partition(" ")
+            yield Label(f"{close} closes" if close else "", classes="note", markup=False)
 
 
 def _table(groups: Groups) -> Table:
     """A key and what it does, row by row, under the groups' names."""
     table = Table.grid(padding=(0, 2))
-    for heading, keys in groups.items():
+    for number, (heading, keys) in enumerate(groups.items()):
+        if number:
+            table.add_row()
         table.add_row("", Text(heading, style="bold underline"))
         for key, meaning in keys:
             table.add_row(Text(key, style="bold", justify="right"), Text(meaning))
-        table.add_row()
     return table

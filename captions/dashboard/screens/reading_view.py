@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from captions.dashboard.entry_text import safe
+from captions.dashboard.keys import shown
 from captions.dashboard.painting import changed_columns
 from captions.dashboard.roll_up import ROW_CELLS, RollUp, Row
 from captions.dashboard.status_line import LOOKS
@@ -108,10 +109,10 @@ class ReadingLines(Widget):
         self._place = there
         blank = Strip.blank(width, self.get_component_rich_style("reading-view--final"))
         self._lines = [self._edge(), *detail, *[blank] * height][:height]
-        shown = self._roll.rows()
-        if not any(row.text for row in shown):
-            shown[-1] = NOTHING_YET
-        for number, row in enumerate(shown):
+        in_sight = self._roll.rows()
+        if not any(row.text for row in in_sight):
+            in_sight[-1] = NOTHING_YET
+        for number, row in enumerate(in_sight):
             y = there.top + number * there.step
             if y < height:
                 self._lines[y] = self._line(row)
@@ -193,9 +194,8 @@ class ReadingView(Screen[None]):
 
     def on_mount(self) -> None:
         """Name the key that leads back."""
-        back = [active.binding for active in self.active_bindings.values() if active.binding.id == "reading.close"]
-        if back:
-            self.lines.hint = f"{self.app.get_key_display(back[0])} back"
+        if key := shown(self.app, "reading.close").partition(" ")[0]:
+            self.lines.hint = f"{key} back"
 
     def add(self, entry: Entry) -> None:
         """Add what was said, missed or changed."""
