@@ -1,6 +1,7 @@
 """Pictures of the dashboard, compared. Look at them anew after `pytest --snapshot-update`."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -8,7 +9,8 @@ import pytest
 from textual.pilot import Pilot
 
 from captions.dashboard.app import CaptionsApp
-from captions.events import Event, Gap, Notice, Phase, Progress, Severity
+from captions.dashboard.screens.reading_view import ReadingView
+from captions.events import Event, Final, Gap, Notice, Phase, Progress, SessionState, Severity
 from captions.settings import Settings
 from tests.dashboard.conftest import Dashboard, until
 from tests.dashboard.fake_engine import START, final, level, microphone, partial, state
@@ -43,6 +45,10 @@ class Compare(Protocol):
     ) -> bool: ...
 
 
+RECONNECTING = state(Phase.RECONNECTING, "UNAVAILABLE: The connection was lost. Trying again.")
+READING = "reading view"
+
+
 @pytest.mark.parametrize(
     ("size", "theme", "more", "keys"),
     [
@@ -51,10 +57,16 @@ class Compare(Protocol):
         pytest.param((120, 30), "dark", (Progress(72.0, 296.0),), [], id="120x30-file"),
         pytest.param((200, 60), "dark", (), [], id="200x60"),
         pytest.param((120, 30), "light", (), [], id="light"),
+        pytest.param((120, 30), "high-contrast", (), [], id="high-contrast"),
+        pytest.param((120, 30), "colour-blind", (RECONNECTING,), [], id="colour-blind-reconnecting"),
         pytest.param((80, 24), "dark", (partial(""), REFUSED), [], id="refused"),
+        pytest.param((40, 10), "high-contrast", (partial(""), REFUSED), [], id="40x10-refused"),
         pytest.param((80, 24), "light", (PAUSED,), [], id="paused"),
-        pytest.param((80, 24), "dark", (), ["f2"], id="settings"),
+        pytest.param((80, 24), "dark", (), ["f2", "tab"], id="settings"),
         pytest.param((80, 24), "dark", (), ["question_mark"], id="help"),
+        pytest.param((80, 24), "dark", (), [READING], id="reading"),
+        pytest.param((40, 10), "high-contrast", (REFUSED,), [READING], id="40x10-reading-refused"),
+        pytest.param((200, 60), "light", (PAUSED,), [READING], id="200x60-reading-paused"),
     ],
 )
 def test_it_looks_as_it_did(
@@ -69,7 +81,10 @@ def test_it_looks_as_it_did(
         await until(pilot, lambda: app.meter.word == "good")
         engine.say(*more)
         await until(pilot, lambda: _shows(app, more))
-        await pilot.press(*keys)
+        if keys == [READING]:
+            await app.push_screen(_reading_view(more))
+        else:
+            await pilot.press(*keys)
         if "f2" in keys:
             await until(pilot, lambda: "microphone:USB Audio" in app.sidebar.fields["input"].offered)
         await pilot.pause()
@@ -77,7 +92,15 @@ def test_it_looks_as_it_did(
     assert snap_compare(app, terminal_size=size, run_before=prepare)
 
 
+def _reading_view(more: tuple[Event, ...]) -> ReadingView:
+    """The screen, on which a settled word, an unsettled one and Russian stand."""
+    said = [event for event in TALK if isinstance(event, Final)]
+    states = [event for event in (*TALK, *more) if isinstance(event, SessionState)]
+    unsettled = replace(partial("и чтобы их можно было читать два часа подряд"), committed=len("и чтобы их можно"))
+    return ReadingView(said[:4], [unsettled], states[-1])
+
+
 def _shows(app: CaptionsApp, events: tuple[Event, ...]) -> bool:
     line = app.status.render_line(0).text
-    wanted = {Progress(72.0, 296.0): "1:12 / 4:56", REFUSED: "STOPPED", PAUSED: "PAUSED"}
+    wanted = {Progress(72.0, 296.0): "1:12 / 4:56", REFUSED: "STOPPED", PAUSED: "PAUSED", RECONNECTING: "RECONNECT"}
     return all(text in line for event, text in wanted.items() if event in events)

@@ -48,7 +48,8 @@ def place(width: int, height: int, above: int) -> Place:
     step = 2 if room >= 2 * count - 1 else 1
     taken = (count - 1) * step + 1
     cells = max(1, min(ROW_CELLS, width - 2))
-    return Place(count, max(above, (height - taken) // 2), step, max(0, (width - cells) // 2), cells)
+    top = max(above + (room > taken), (height - taken) // 2)
+    return Place(count, top, step, max(0, (width - cells) // 2), cells)
 
 
 class ReadingLines(Widget):
