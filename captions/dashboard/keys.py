@@ -144,4 +144,5 @@ def table(keys: Mapping[str, str]) -> str:
 def shown(app: App[Any], name: str) -> str:
     """Return the keys that a binding has now as the footer shows them, such as `^s`; empty when it has none."""
     active = [active.binding for active in app.active_bindings.values() if active.binding.id == name]
-    return " ".join(app.get_key_display(binding) for binding in active if binding.key != UNBOUND)
+    # A binding's own key_display would stand for all of its keys.
+    return " ".join(app.get_key_display(Binding(binding.key, "")) for binding in active if binding.key != UNBOUND)
