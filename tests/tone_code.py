@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from captions.audio.block import Samples
-from captions.audio.pauses import FRAME, SpeechDetector
+from captions.audio.pauses import SpeechDetector
+from captions.audio.silero import FRAME
 from captions.events import Word
 from captions.server.engines import RATE, EngineStream, Heard
 

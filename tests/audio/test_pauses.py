@@ -1,5 +1,9 @@
 """Speech is told from silence and from noise, and pauses are where they are."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -80,3 +84,18 @@ def test_a_run_of_speech_is_known_only_without_a_pause_in_it_and_with_one_after_
     assert not detector.is_run(start - 1.0, end), "there is a pause in it"
     assert not detector.is_run(start, start), "it is nothing"
     assert not heard(spoken(16_000)[: round(end * 16_000)], 16_000).is_run(start, end), "what follows is not heard yet"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted as Linux tells them")
+def test_the_detector_works_on_one_thread_and_leaves_the_environment_as_it_was() -> None:
+    program = (
+        "import os\n"
+        "from captions.audio.silero import FRAME, SileroVoiceActivityDetector\n"
+        "threads = lambda: len(os.listdir('/proc/self/task'))\n"
+        "before = threads()\n"
+        "SileroVoiceActivityDetector().process_chunk(bytes(2 * FRAME))\n"
+        "print(threads() - before, os.environ.get('OMP_THREAD_LIMIT'))\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_THREAD_LIMIT"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "None"]
