@@ -86,6 +86,12 @@ def build_parser() -> argparse.ArgumentParser:
         default="real",
         help="max plays a file as fast as the recogniser takes it (the cloud service is made for real pace)",
     )
+    transcribe.add_argument(
+        "--stats",
+        action="store_true",
+        help="at the end, tell on standard error how late words were and what was heard; with ndjson, tell delays as "
+        "they come, too",
+    )
 
     serve = command("serve", "Serve the recogniser on this machine to any SpeechKit v2 client.", settings=False)
     from captions.server.command import add_arguments
@@ -205,6 +211,7 @@ def _transcribe(arguments: argparse.Namespace) -> int:
         ndjson=arguments.format == "ndjson",
         partials=arguments.partials,
         real_time=arguments.speed == "real",
+        stats=arguments.stats,
     )
 
 

@@ -32,6 +32,7 @@ from captions.events import (
 from captions.plain import WORDS, Sentences, command
 from captions.plain_text import plain
 from captions.settings import Settings
+from captions.stats import Stats
 from captions.transcript import records
 
 TYPE_WHAT = f"Type one of these words, then Enter: {', '.join(WORDS)}."
@@ -82,9 +83,11 @@ class Headless:
         ndjson: bool = False,
         partials: bool = False,
         real_time: bool = True,
+        stats: bool = False,
         plainly: bool = False,
     ) -> None:
         self._ndjson = ndjson
+        self._stats = Stats() if stats else None
         self._sentences = Sentences() if plainly else None
         self._last: Final | None = None
         self._partials = partials
@@ -121,6 +124,8 @@ class Headless:
             ended.cancel()
             if self._sentences is None:
                 self._message(f"captions: billed: {self._units} units" if self._units else "")
+                for line in self._stats.lines() if self._stats is not None else ():
+                    self._message(f"captions: {line}")
             elif self._units:
                 self._output.print(f"[Billed: {self._units} units.]\n")
             self._output.finish(timeout=10.0)
@@ -162,6 +167,8 @@ class Headless:
     def _on_event(self, event: Event) -> None:
         if self._output.broken:
             self._ended.set()
+        if self._stats is not None:
+            self._stats.count(event)
         if isinstance(event, Final):
             self._last = event
         elif isinstance(event, StreamEnded):
@@ -179,7 +186,7 @@ class Headless:
     def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
             self._show_progress(event)
-        elif isinstance(event, Level | Backlog | Delays):
+        elif isinstance(event, Level | Backlog) or (isinstance(event, Delays) and self._stats is None):
             return
         elif self._ndjson:
             if not isinstance(event, Partial) or self._partials:
@@ -229,11 +236,11 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
-def transcribe(settings: Settings, *, ndjson: bool, partials: bool, real_time: bool) -> int:
+def transcribe(settings: Settings, *, ndjson: bool, partials: bool, real_time: bool, stats: bool) -> int:
     """Run the command. Returns the exit code."""
 
     async def run() -> int:
-        return await Headless(settings, ndjson=ndjson, partials=partials, real_time=real_time).run()
+        return await Headless(settings, ndjson=ndjson, partials=partials, real_time=real_time, stats=stats).run()
 
     return asyncio.run(run())
 

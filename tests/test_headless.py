@@ -78,7 +78,7 @@ async def test_finals_are_lines_on_standard_output_and_kept_in_the_journal(
 
 
 async def test_partials_are_shown_when_asked_for(second_of_sound: str) -> None:
-    done = await transcribe(says_two_things, second_of_sound, "--speed", "max", "--partials")
+    done = await transcribe(says_two_things, second_of_sound, "--speed", "max", "--partials", "--stability", "raw")
     assert done.output.splitlines()[0] == "… it was"
 
 
@@ -93,6 +93,51 @@ async def test_ndjson_has_every_event_with_its_times(second_of_sound: str) -> No
     last = next(record for record in reversed(records) if record["type"] == "final")
     assert 0 <= last["start"] <= last["end"] == pytest.approx(1.0)
     assert last["wall"].endswith("+00:00")
+
+
+async def times_its_words(stream: ServedStream) -> None:
+    await stream.config()
+    await stream.message()
+    await stream.reply(final("it was", end_of_utterance=True, words=[("it", 0.0, 0.02), ("was", 0.03, 0.05)]))
+    await stream.until_half_close()
+
+
+async def test_stats_tell_what_is_known_of_delays_and_what_was_heard(second_of_sound: str) -> None:
+    done = await transcribe(times_its_words, second_of_sound, "--stats")
+    assert done.output == "it was\n"
+    *delays, counted = [line.removeprefix("captions: ") for line in done.errors.splitlines()]
+    assert delays[0].split() == ["delays", "p50", "p95"]
+    assert [line[:18].strip() for line in delays[1:]] == ["capture to send", "caption to final"]
+    assert all(0 <= float(line[18:25]) <= float(line[28:35]) < 10 for line in delays[1:])
+    assert counted.startswith("1.0 s of audio: 1 final, 2 words, 1 stream, 0 gaps")
+
+
+async def test_stats_tell_no_delays_of_a_file_that_is_read_as_fast_as_it_can_be(second_of_sound: str) -> None:
+    done = await transcribe(times_its_words, second_of_sound, "--stats", "--speed", "max")
+    (line,) = done.errors.splitlines()
+    assert line.startswith("captions: 1.0 s of audio: 1 final, 2 words, 1 stream, 0 gaps")
+
+
+async def test_stats_are_told_after_a_signal_and_delays_are_records_of_ndjson(second_of_sound: str) -> None:
+    async with ScriptedServer(times_its_words) as server:
+        process = await start(second_of_sound, "--endpoint", server.target, "--no-tls", "--stats", "--format", "ndjson")
+        assert process.stdout is not None
+        while json.loads(await asyncio.wait_for(process.stdout.readline(), 20))["type"] != "final":
+            pass
+        process.send_signal(signal.SIGINT)
+        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 130
+        assert " s of audio: 1 final, 2 words, 1 stream, 0 gaps" in errors.decode()
+        records = [json.loads(line) for line in output.splitlines()]
+        delays = [record for record in records if record["type"] == "delays"]
+        assert 0 <= delays[-1]["finals"]["p50"] <= delays[-1]["finals"]["p95"]
+        assert delays[-1]["service"] is None
+
+
+async def test_without_stats_delays_are_not_told(second_of_sound: str) -> None:
+    done = await transcribe(times_its_words, second_of_sound, "--format", "ndjson")
+    assert '"delays"' not in done.output
+    assert done.errors == ""
 
 
 async def test_a_raw_file_of_the_services_own_example_is_sent_as_it_is(tmp_path: Path) -> None:
