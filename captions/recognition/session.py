@@ -43,6 +43,7 @@ from captions.events import (
     Severity,
     StreamEnded,
 )
+from captions.plain_text import plain
 from captions.recognition.delays import DelayMeter
 from captions.recognition.hearing import Hearing
 from captions.recognition.intake import Intake
@@ -232,7 +233,7 @@ class Session:
             await asyncio.wait({previous})
         self._intake.begin_input()
         if not self.paused:
-            self._set_phase(Phase.STARTING, f"opening {self._input}")
+            self._set_phase(Phase.STARTING, f"opening {plain(self._input)}")
         audio_format = self.listening.audio_format
 
         def open_at(position: int) -> Awaitable[AudioSource]:
