@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from captions.events import Entry, Final, Gap, InputChanged, Mark, Notice, Paused, Severity
+from captions.events import Entry, Final, Gap, InputChanged, Notice, Paused, Resumed, Severity
 from captions.plain_text import plain
 
 _SEVERITY = {Severity.INFORMATION: "Note", Severity.WARNING: "Warning", Severity.ERROR: "Error"}
@@ -23,12 +23,12 @@ def entry_text(entry: Entry) -> str:
             return safe(f"── {kind}: {name} ──")
         case Notice():
             return safe(f"{_SEVERITY[entry.severity]}: {entry.message} {entry.hint}").strip()
-        case Mark():
-            return "── mark ──"
         case Paused():
             return "── paused ──"
-        case _:
+        case Resumed():
             return "── listening again ──"
+        case _:  # marks stand beside captions, and ends of streams are nothing to a reader
+            return ""
 
 
 def entry_style(entry: Entry) -> str:

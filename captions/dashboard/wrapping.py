@@ -5,12 +5,14 @@ one regular expression, and only other texts are cut into graphemes.
 """
 
 import re
+from collections.abc import Iterator
 
-from rich.cells import split_graphemes
+from rich.cells import get_character_cell_size, split_graphemes
 
 ONE_CELL = (
     r"\x20-\x7e\xa0-\xac\xae-\u02ff"  # Latin, without the soft hyphen
     r"\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482\u048a-\u052f"  # Greek, Cyrillic
+    r"\u05d0-\u05ea\u0620-\u064a\u0660-\u066d\u0671-\u06d3"  # Hebrew and Arabic letters, without marks
     r"\u2010-\u2027\u2030-\u205e"  # dashes, quotation marks, ellipsis
 )
 _only_one_cell = re.compile(f"[{ONE_CELL}]*").fullmatch
@@ -36,11 +38,35 @@ def row_starts(text: str, width: int) -> list[int]:
     return starts
 
 
+def graphemes(text: str) -> Iterator[tuple[int, int, int]]:
+    """Yield what a terminal shows as one character: (first, one past the last) character of `text`, and its cells."""
+    spans = split_graphemes(text)[0]
+    number = 0
+    while number < len(spans):
+        begin, end, cells = spans[number]
+        number += 1
+        if number < len(spans) and _is_half_a_flag(text[begin]) and _is_half_a_flag(text[spans[number][0]]):
+            end, cells = spans[number][1], cells + spans[number][2]
+            number += 1
+        yield begin, end, cells
+
+
+def has_clusters(text: str) -> bool:
+    """Whether some of what a terminal shows as one character is several, such as a letter with an accent of its own."""
+    return _only_one_cell(text) is None and any(
+        get_character_cell_size(character) == 0 or _is_half_a_flag(character) for character in text
+    )
+
+
+def _is_half_a_flag(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"
+
+
 def _grapheme_row_starts(text: str, width: int) -> list[int]:
     starts = [0]
     column = 0
     breakable = column_there = 0
-    for begin, end, cells in split_graphemes(text)[0]:
+    for begin, end, cells in graphemes(text):
         space = text[begin] == " "
         while column + cells > width and begin > starts[-1] and not space:
             if breakable > starts[-1] and cells < 2:

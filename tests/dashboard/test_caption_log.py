@@ -1,50 +1,21 @@
 """How the log reads: wrapped, followed, left alone by what is new, and safe from what it is given."""
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
-from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from captions.dashboard.app import CaptionsApp
 from captions.dashboard.caption_log import CaptionLog
-from captions.dashboard.log_pane import LogPane, Pill
-from captions.dashboard.themes import DARK
-from captions.events import Final, Gap, Notice, Partial, Paused, Resumed, Severity
+from captions.dashboard.log_pane import Pill
+from captions.dashboard.wrapping import row_starts
+from captions.events import Gap, Mark, Notice, Partial, Paused, Resumed, Severity
+from captions.transcript.transcript import Transcript
 from tests.dashboard.conftest import until
 from tests.dashboard.fake_engine import START, final, microphone, partial
+from tests.dashboard.log_app import LogApp, lines_of, open_log
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-
-
-class LogApp(App[None]):
-    """Nothing but a log."""
-
-    CSS_PATH = CaptionsApp.CSS_PATH
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_theme(DARK)
-        self.theme = DARK.name
-        self.pane = LogPane()
-
-    def compose(self) -> ComposeResult:
-        yield self.pane
-
-
-@asynccontextmanager
-async def open_log(columns: int = 80, lines: int = 10) -> AsyncIterator[tuple[CaptionLog, Pilot[None]]]:
-    app = LogApp()
-    async with app.run_test(size=(columns, lines)) as pilot:
-        await until(pilot, lambda: app.pane.log_view.size.width)
-        app.pane.log_view.focus()
-        yield app.pane.log_view, pilot
-
-
-def lines_of(log: CaptionLog) -> list[str]:
-    return [log.render_line(y).text.rstrip() for y in range(log.size.height)]
 
 
 async def test_captions_stand_beside_the_time_at_which_they_were_said() -> None:
@@ -256,17 +227,131 @@ async def test_clearing_empties_the_screen_and_captions_go_on() -> None:
         assert "after" in lines_of(log)[0]
 
 
-async def test_a_hundred_thousand_captions_are_added_resized_and_read_quickly() -> None:
+async def test_after_a_resize_what_is_in_sight_is_right_at_once_and_the_rest_follows_without_moving_it() -> None:
+    transcript = Transcript(final(f"{number} {LONG}", number) for number in range(20_000))
+    async with open_log(80, 10) as (log, pilot):
+        log.open(transcript)
+        await until(pilot, lambda: log.settled)
+        log.go_to(10_000)
+        await pilot.press("down", "down")
+        await pilot.resize_terminal(44, 10)
+        await until(pilot, lambda: log.size.width == 44)
+        assert not log.settled
+        before = lines_of(log)
+        assert "thirteen" in before[0]
+        assert all(len(line) <= 43 for line in before)
+        log.add([final("new", 30_000)])
+        log.show_partial(partial("newer"))
+        assert lines_of(log) == before
+        await until(pilot, lambda: log.settled)
+        assert lines_of(log) == before
+        rows = sum(len(row_starts(text, 44 - 9)) for text in transcript.texts)
+        assert log.virtual_size.height == rows + 1
+
+
+async def test_the_live_end_is_followed_while_the_rest_is_laid_out() -> None:
+    async with open_log(80, 10) as (log, pilot):
+        log.open(Transcript(final(f"{number} {LONG}", number) for number in range(20_000)))
+        for columns in (60, 50, 40):
+            await pilot.resize_terminal(columns, 10)
+            await until(pilot, lambda columns=columns: log.size.width == columns)  # type: ignore[misc]
+            log.show_partial(partial(f"at {columns}"))
+            assert f"at {columns}" in lines_of(log)[-1]
+        await until(pilot, lambda: log.settled)
+        assert "at 40" in lines_of(log)[-1]
+        assert log.following
+
+
+async def test_paging_into_what_is_not_laid_out_yet_goes_by_exactly_a_page() -> None:
+    async with open_log(80, 10) as (log, pilot):
+        log.open(Transcript(final(f"{number} {LONG}", number) for number in range(5_000)))
+        await pilot.resize_terminal(40, 10)
+        await until(pilot, lambda: log.size.width == 40)
+        for _ in range(200):
+            first = lines_of(log)[0]
+            log.scroll_by(-9)
+            assert lines_of(log)[9] == first
+
+
+async def test_many_captions_are_shown_at_once_and_few_strips_are_kept() -> None:
+    transcript = Transcript(final(f"{number} Съешь ещё этих мягких булок {LONG}") for number in range(100_000))
     async with open_log() as (log, pilot):
-        captions: list[Final] = [final(f"{number} Съешь ещё этих мягких булок {LONG}") for number in range(100_000)]
         began = time.perf_counter()
-        log.add(captions)
-        added = time.perf_counter() - began
-        began = time.perf_counter()
-        log._width = 50
-        log._wrap_all()
-        wrapped = time.perf_counter() - began
-        await pilot.press("pageup")
-        assert len(log._strips) < 600
-        assert added < 3.0
-        assert wrapped < 1.5
+        log.open(transcript)
+        assert "seventeen" in lines_of(log)[-1]
+        assert time.perf_counter() - began < 0.5
+        for _ in range(100):
+            await pilot.press("pageup")
+        assert len(log._rows._strips) <= 512
+
+
+async def test_over_a_slow_link_the_live_end_scrolls_by_half_of_what_is_in_sight() -> None:
+    async with open_log(80, 10) as (log, pilot):
+        log.low_bandwidth = True
+        tops = []
+        for number in range(26):
+            log.add([final(f"caption {number}", number)])
+            tops.append(log.scroll_offset.y)
+            assert any(f"caption {number}" in line for line in lines_of(log))
+        assert sorted(set(tops)) == [0, 5, 10, 15, 20]
+        await pilot.press("up")
+        assert log.scroll_offset.y == 19
+        assert not log.following
+        await pilot.press("end")
+        assert log.following
+        assert "caption 25" in lines_of(log)[-1]
+
+
+async def test_settled_words_of_a_partial_look_like_a_caption_and_the_others_do_not() -> None:
+    async with open_log() as (log, _):
+        log.show_partial(replace(partial("hello there you"), committed=11))
+        words = [(segment.text, bool(segment.style and segment.style.italic)) for segment in log.render_line(0)]
+        assert ("hello there", False) in words
+        assert (" you\u00a0…", True) in words
+
+
+async def test_a_mark_is_asked_for_and_shows_once_it_is_kept() -> None:
+    for columns in (80, 30):
+        async with open_log(columns, 10) as (log, pilot):
+            log.add([final(f"caption {number}", 2.0 * number) for number in range(3)])
+            wanted = await marks_wanted(pilot, "b")
+            assert wanted == [("1", 4.0, False)]
+            assert "◆" not in "".join(lines_of(log))
+            log.add([Mark("1", 4.0, START)])
+            assert [line.startswith("◆") for line in lines_of(log)[:3]] == [False, False, True]
+            assert await marks_wanted(pilot, "b") == [("1", 4.0, True)]
+            log.add([Mark("1", 4.0, START, removed=True)])
+            assert "◆" not in "".join(lines_of(log))
+
+
+async def test_what_is_being_said_is_marked_for_a_follower() -> None:
+    async with open_log() as (log, pilot):
+        log.add([final("before", 0.0)])
+        log.show_partial(partial("being said", 1.5))
+        assert await marks_wanted(pilot, "b") == [("1", 2.0, False)]
+        log.add([Mark("1", 2.0, START)])
+        assert [line[0] for line in lines_of(log)[:2]] == [" ", "◆"]
+        assert await marks_wanted(pilot, "b") == [("1", 2.0, True)]
+        log.add([final("being said.", 1.5)])
+        assert [line[:20] for line in lines_of(log)[:2]] == [" 12:04:31  before", "◆12:04:32  being sai"]
+
+
+async def test_a_reader_marks_the_first_caption_that_is_wholly_in_sight_and_goes_from_mark_to_mark() -> None:
+    async with open_log(40, 6) as (log, pilot):
+        log.add([final(f"{number} {LONG}", 2.0 * number) for number in range(30)])
+        log.scroll_to(y=1, animate=False)
+        assert await marks_wanted(pilot, "b") == [("1", 2.0, False)]
+        log.add([Mark("1", 2.0 * number, START) for number in (1, 9, 20)])
+        for key, number in (("]", 1), ("]", 9), ("]", 20), ("[", 9), ("[", 1)):
+            await pilot.press({"]": "right_square_bracket", "[": "left_square_bracket"}[key])
+            assert log.cursor == number
+            assert any(line.startswith("◆") and f"  {number} one" in line for line in lines_of(log)), key
+
+
+async def marks_wanted(pilot: Pilot[None], *keys: str) -> list[tuple[str, float, bool]]:
+    app = pilot.app
+    assert isinstance(app, LogApp)
+    app.wanted.clear()
+    await pilot.press(*keys)
+    await until(pilot, lambda: app.wanted)
+    return [(message.track, message.time, message.removed) for message in app.wanted]
