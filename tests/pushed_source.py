@@ -14,6 +14,7 @@ class PushedSource:
     """Delivers what was pushed; positions are counted here as every source counts them."""
 
     kind = "file"
+    live = False
 
     def __init__(self, name: str, audio_format: AudioFormat, position: int) -> None:
         self.name = name

@@ -1,9 +1,8 @@
-"""Any audio or video file as mono samples, through FFmpeg. Blocking: it runs in a thread of its own (see media.py)."""
+"""Any audio or video as mono samples, through FFmpeg. Blocking: it runs in a thread of its own (see media.py)."""
 
 import itertools
-import stat
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Protocol
 
 import av
 import numpy as np
@@ -15,9 +14,6 @@ from captions.audio.block import Samples
 from captions.audio.mono import NOTHING, MonoResampler
 from captions.errors import InputError
 from captions.plain_text import plain
-
-HEADERLESS = {".pcm", ".raw"}
-"""Endings of files that hold nothing but samples: signed 16 bit, little-endian."""
 
 PREROLL = 0.5
 """Seconds that are decoded before the place that was asked for: codecs need some before they sound right."""
@@ -33,32 +29,46 @@ MOST_BROKEN = 1_000
 """Packets in a row that may be unreadable before what is left of the file is given up."""
 
 
+class Media(Protocol):
+    """What a decoder reads."""
+
+    shown: str
+    """What it is called on the screen: plain text, no secrets."""
+
+    def open(self) -> InputContainer:
+        """Open it at its beginning, again after `close` where that can be. Raises InputError."""
+        ...
+
+    def broken(self, error: Exception) -> InputError | None:
+        """What it means that reading failed; None where it is only damaged there, and goes on behind that place."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what `open` opened. Idempotent."""
+        ...
+
+
 class Decoder:
-    """Reads a file from any place on, in constant memory. Times are seconds from the start of the file's sound."""
+    """Reads media from any place on, in constant memory. Times are seconds from the start of its sound."""
 
-    def __init__(self, path: str, rate: int, pcm_rate: int, pcm_channels: int) -> None:
-        """Open the file. `rate` is that of the samples; the others say how a headerless file is read.
+    def __init__(self, media: Media, rate: int) -> None:
+        """Open it, for samples at `rate`. Raises InputError, in a sentence of its own for each thing that can be wrong.
 
-        `~` is the home folder. Raises InputError, in a sentence of its own for each thing that can be wrong.
+        Whether there is any sound to be had is known only after `check`, which has to read some.
         """
-        self._shown = plain(path)
-        try:
-            self._path = Path(path).expanduser()
-        except RuntimeError:  # no such user: it is a name that begins with ~
-            self._path = Path(path)
-        self._rate = rate
-        self._options = {"protocol_whitelist": "none"}  # a playlist must not lead to other files or addresses
-        self._headerless = self._path.suffix.lower() in HEADERLESS
-        if self._headerless:
-            self._options |= {"sample_rate": str(pcm_rate), "ch_layout": f"{pcm_channels}C"}
+        self.rate = rate
+        self._media = media
         self._open()
         self._left = NOTHING
         self._pieces = self._converted(self._decoded(), 0.0)
         self.duration = self._duration()
-        first = self.read(rate)
+
+    def check(self) -> None:
+        """Raise InputError when no sound can be read."""
+        first = self.read(self.rate)
         if not len(first):
             self.close()
-            raise InputError(f"{self._shown} has no sound in it that can be read.", "It may be empty or damaged.")
+            raise no_sound(self._media.shown)
         self._left = np.concatenate([first, self._left])
 
     def read(self, samples: int) -> Samples:
@@ -84,58 +94,28 @@ class Decoder:
 
     def _let_go(self) -> None:
         self._container.close()
-        self._file.close()
+        self._media.close()
 
     def _open(self) -> None:
+        self._container = self._media.open()
         try:
-            if not self._path.is_file() and self._path.exists():
-                self._refuse(self._path.stat().st_mode)
-            # FFmpeg is given an open file, never a name: "concat:..." or "http:..." mean nothing here.
-            self._file = self._path.open("rb")
-        except FileNotFoundError:
-            hint = "Addresses cannot be captioned: download it first." if "://" in self._shown else "Check its path."
-            raise InputError(f"There is no file {self._shown}.", hint) from None
-        except PermissionError:
-            raise InputError(
-                f"{self._shown} must not be read.", "Check its permissions and those of its folder."
-            ) from None
-        except (OSError, ValueError) as error:
-            raise InputError(f"{self._shown} cannot be opened: {_words(error)}.") from None
-        try:
-            self._container = self._container_of_file()
             self._stream = self._sound()
         except BaseException:
-            self._file.close()
+            self._let_go()
             raise
         start = self._stream.start_time
         self._start = float(start * self._stream.time_base) if start is not None and self._stream.time_base else 0.0
-
-    def _refuse(self, mode: int) -> None:
-        if stat.S_ISDIR(mode):
-            raise InputError(f"{self._shown} is a folder.", "Name a file in it.")
-        raise InputError(f"{self._shown} is not a regular file.", "Pipes and devices cannot be captioned as files.")
-
-    def _container_of_file(self) -> InputContainer:
-        if not self._path.stat().st_size:
-            raise InputError(f"{self._shown} is empty.", "Choose another file.")
-        try:
-            kind = "s16le" if self._headerless else None
-            return av.open(self._file, mode="r", format=kind, options=self._options)
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise InputError(
-                f"{self._shown} cannot be read as sound or video: {_words(error)}.",
-                "It may be damaged, a playlist, or of another kind; a headerless recording must end in .pcm or .raw.",
-            ) from None
 
     def _sound(self) -> AudioStream:
         stream = self._container.streams.best("audio")
         if isinstance(stream, AudioStream) and stream.codec_context is not None:
             return stream
         kinds = {stream.type for stream in self._container.streams}
-        self._container.close()
         if "audio" in kinds:
-            raise InputError(f"The sound in {self._shown} is in a format that cannot be decoded.", "Convert it first.")
-        raise InputError(f"{self._shown} has no sound in it.", "Choose a file with a sound track.")
+            raise InputError(
+                f"The sound in {self._media.shown} is in a format that cannot be decoded.", "Convert it first."
+            )
+        raise InputError(f"{self._media.shown} has no sound in it.", "Choose something with a sound track.")
 
     def _duration(self) -> float | None:
         if self._stream.duration is not None and self._stream.time_base is not None:
@@ -149,7 +129,7 @@ class Decoder:
         skip: int | None = None
         for begins, piece in self._in_time(frames):
             if skip is None:
-                skip = max(0, round((seconds - begins) * self._rate))
+                skip = max(0, round((seconds - begins) * self.rate))
             yield piece[skip:]
             skip -= min(skip, len(piece))
 
@@ -159,7 +139,7 @@ class Decoder:
         Where frames are missing (a recording that paused, a damaged place), silence stands for them, so that what
         comes after keeps its place, as it does in a player.
         """
-        resampler = MonoResampler(self._rate)
+        resampler = MonoResampler(self.rate)
         begins: float | None = None
         expected = 0.0
         for frame in frames:
@@ -171,7 +151,7 @@ class Decoder:
                 expected = time  # no hole: the file's times begin anew
             elif hole > SHORTEST_HOLE:
                 yield begins, resampler.flush()
-                yield begins, np.zeros(round(hole * self._rate), dtype=np.int16)
+                yield begins, np.zeros(round(hole * self.rate), dtype=np.int16)
                 expected = time
             expected += frame.samples / frame.sample_rate
             yield begins, resampler.convert(frame)
@@ -212,16 +192,20 @@ class Decoder:
                         broken = 0
                         if isinstance(frame, AudioFrame):
                             yield frame
-            except av.FFmpegError:
+            except (av.FFmpegError, OSError) as error:
+                reason = self._media.broken(error)
+                if reason is not None:
+                    raise reason from None
                 broken += 1  # the container itself is damaged here: FFmpeg goes on behind it, if it can
-            except OSError as error:
-                raise InputError(
-                    f"Reading {self._shown} broke off: {_words(error)}.", "Is its disk still there?"
-                ) from None
             else:
                 return
 
 
-def _words(error: Exception) -> str:
+def no_sound(shown: str) -> InputError:
+    """Return the error for what can be opened, but gives no sound."""
+    return InputError(f"{shown} has no sound in it that can be read.", "It may be empty or damaged.")
+
+
+def words(error: Exception) -> str:
     """Return an error's reason alone, without its number and file name."""
     return plain(getattr(error, "strerror", None) or str(error)).rstrip(".")

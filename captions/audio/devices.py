@@ -1,4 +1,4 @@
-"""Which microphones there are, and which one a person means."""
+"""What there is to be recorded, microphones and what the machine plays, and which one a person means."""
 
 import difflib
 import json
@@ -16,11 +16,13 @@ LISTING_LIMIT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Something that PortAudio can record from.
+    """Something that can be recorded from.
 
-    `index` is PortAudio's number, good only within the process that listed it. `host_api` is the way PortAudio
-    reaches it (ALSA, Core Audio, MME ...). `default_rate` is in Hz, and `rates` are those of `RATES` that it takes
-    itself, none when it cannot be opened just now; audio at other rates is resampled.
+    `kind` is microphone, or monitor for what an output of the machine plays; with `name`, or a part of it, after a
+    colon it is a name of `open_source`. `index` is PortAudio's number, good only within the process that listed it;
+    of a monitor, the sound server's. `host_api` is the way it is reached (ALSA, Core Audio, MME, PulseAudio,
+    PipeWire ...). `default_rate` is in Hz, and `rates` are those of `RATES` that it takes itself, none when it cannot
+    be opened just now; audio at other rates is resampled.
     """
 
     index: int
@@ -30,14 +32,24 @@ class Device:
     channels: int
     default_rate: int
     rates: tuple[int, ...] = ()
+    kind: str = "microphone"
 
 
 async def list_devices() -> list[Device]:
-    """Return what can be recorded from, as of now.
+    """Return what can be recorded from, as of now: microphones, then monitors where a sound server has them.
 
     PortAudio looks for devices once in the life of a process, so every listing is made in a fresh one. Raises
     InputError when PortAudio is missing or does not answer.
     """
+    import asyncio
+
+    from captions.audio.monitor import list_monitors
+
+    microphones, monitors = await asyncio.gather(_microphones(), list_monitors())
+    return microphones + monitors
+
+
+async def _microphones() -> list[Device]:
     import asyncio
 
     from captions.audio import portaudio
@@ -68,20 +80,21 @@ def find_device(devices: list[Device], part: str) -> Device:
     """
     if not devices:
         raise InputError("There is no microphone.", "Plug one in, or caption a file, or the sample.")
+    noun = "output" if devices[0].kind == "monitor" else "microphone"
     default = next((device for device in devices if device.default), None)
     if not part:
         if default is None:
-            raise InputError("No microphone is set as the default one.", f"Name one: {_names(devices)}.")
+            raise InputError(f"No {noun} is set as the default one.", f"Name one: {_names(devices)}.")
         return default
     wanted = part.casefold()
     fitting = [device for device in devices if device.name.casefold() == wanted]
     fitting = fitting or [device for device in devices if wanted in device.name.casefold()]
     if not fitting:
-        raise InputError(f"There is no microphone named {plain(part)!r}.", _nearest(part, devices))
+        raise InputError(f"There is no {noun} named {plain(part)!r}.", _nearest(part, devices))
     home = (default or devices[0]).host_api
     fitting = [device for device in fitting if device.host_api == home] or fitting
     if len({device.name for device in fitting}) > 1:
-        raise InputError(f"Several microphones are named {plain(part)!r}.", f"Say which is meant: {_names(fitting)}.")
+        raise InputError(f"Several {noun}s are named {plain(part)!r}.", f"Say which is meant: {_names(fitting)}.")
     return fitting[0]
 
 

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import importlib.util
 import time
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from captions.audio.block import AudioBlock, Samples
 from captions.audio.source import AudioFormat
+from captions.audio.threads import DaemonThread
 from captions.errors import InputError
 from captions.plain_text import plain
 
@@ -26,7 +27,7 @@ MOST_LATE = 0.5
 """Seconds by which blocks may be late and still be made up for at once; beyond, playing goes on from now."""
 
 CLOSING_LIMIT = 2.0
-"""Seconds that closing waits for a disk that does not answer."""
+"""Seconds that closing waits for a disk or a network that does not answer."""
 
 
 class Clock(Protocol):
@@ -59,7 +60,7 @@ async def open_file(
 ) -> "Playback":
     """Open a file of any kind that FFmpeg reads; `~` is the home folder.
 
-    Only files are opened, never addresses, pipes, or what a playlist leads to. Raises InputError.
+    Only files are opened, never what a playlist leads to. Raises InputError.
     """
     return await _open("file", plain(Path(path).name), path, audio_format, position, clock)
 
@@ -78,12 +79,15 @@ async def open_sample(audio_format: AudioFormat, position: int = 0, *, clock: Cl
 async def _open(
     kind: str, name: str, path: str, audio_format: AudioFormat, position: int, clock: Clock | None
 ) -> "Playback":
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decoder")
+    thread = DaemonThread("decoder")
 
     def opened() -> "Decoder":
         from captions.audio.decoder import Decoder
+        from captions.audio.file import MediaFile
 
-        return Decoder(path, audio_format.rate, audio_format.pcm_rate, audio_format.pcm_channels)
+        decoder = Decoder(MediaFile(path, audio_format.pcm_rate, audio_format.pcm_channels), audio_format.rate)
+        decoder.check()
+        return decoder
 
     try:
         decoder = await asyncio.get_running_loop().run_in_executor(thread, opened)
@@ -104,12 +108,15 @@ class Playback:
         kind: str,
         name: str,
         decoder: "Decoder",
-        thread: ThreadPoolExecutor,
+        thread: Executor,
         audio_format: AudioFormat,
         position: int,
         clock: Clock,
+        interrupt: Callable[[], None] = lambda: None,
     ) -> None:
+        """`interrupt` makes a read that waits for a network end at once; it is called from another thread."""
         self.kind = kind
+        self.live = False
         self.name = name
         self.duration = decoder.duration
         self._decoder = decoder
@@ -117,6 +124,7 @@ class Playback:
         self._format = audio_format
         self._position = position
         self._clock = clock
+        self._interrupt = interrupt
         self._from = 0.0
         """Seconds of the file at which playing began, by the last seek."""
         self._played = 0
@@ -155,6 +163,7 @@ class Playback:
             return
         self._closed = True
         self._changed.set()
+        self._interrupt()
         closing = asyncio.get_running_loop().run_in_executor(self._thread, self._decoder.close)
         await asyncio.wait({closing}, timeout=CLOSING_LIMIT)
         self._thread.shutdown(wait=False)

@@ -1,7 +1,7 @@
-"""A microphone, heard through PortAudio in a process of its own."""
+"""A microphone, or what the machine plays, heard through PortAudio in a process of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,20 +27,30 @@ async def open_microphone(part: str, audio_format: AudioFormat, position: int) -
     first block. Raises InputError: PortAudio missing, no such device, several, busy, or no answer.
     """
     part = plain(part)
-    return Microphone(part, audio_format, position, await _record(part, audio_format))
+
+    def recorded() -> Awaitable[Recording]:
+        return record(part, audio_format)
+
+    return Microphone("microphone", recorded, audio_format, position, await recorded())
 
 
 @dataclass(slots=True)
-class _Recording:
+class Recording:
     """The process that records, from one opening of the device to its end."""
 
     process: asyncio.subprocess.Process
+    shown: str
+    """What it is called in errors."""
     name: str
     rate: int
     channels: int
     reading: asyncio.Lock
     """Held while a block is read, because a stream has one reader at a time."""
     released: bool = False
+    failure: InputError | None = None
+    """Why what comes now is not what was asked for."""
+    watching: asyncio.Task[None] | None = None
+    """What finds that out."""
 
     async def block(self) -> tuple[int, int, bytes]:
         """Return the next block as the process tells it: see `portaudio.HEADER`.
@@ -52,8 +62,10 @@ class _Recording:
             try:
                 for _ in range(2):
                     if (await asyncio.wait({reading}, timeout=ANSWER_LIMIT))[0]:
+                        if self.failure is not None:
+                            raise self.failure
                         return reading.result()
-                raise portaudio.silent(f"The microphone {self.name} has stopped")
+                raise portaudio.silent(f"{self.shown} has stopped")
             finally:
                 reading.cancel()
                 await asyncio.wait({reading})
@@ -67,9 +79,14 @@ class _Recording:
             if size:
                 return position, overflows, await stdout.readexactly(size)
         except asyncio.IncompleteReadError:
-            raise portaudio.silent(f"The microphone {self.name} has stopped") from None
+            raise portaudio.silent(f"{self.shown} has stopped") from None
         portaudio.parse(await stdout.readline())
-        raise portaudio.silent(f"The microphone {self.name} has stopped")
+        raise portaudio.silent(f"{self.shown} has stopped")
+
+    def fail(self, failure: InputError) -> None:
+        """Break the sound off, for this reason: no block is delivered any more."""
+        self.failure = failure
+        portaudio.kill(self.process)
 
     def release(self) -> None:
         """Let go of the device. Idempotent."""
@@ -79,22 +96,35 @@ class _Recording:
     async def end(self) -> None:
         """Let go of the device, and wait until that is done. Idempotent."""
         self.release()
+        if self.watching is not None:
+            self.watching.cancel()
+            await asyncio.wait({self.watching})
         async with self.reading:
             await portaudio.end(self.process)
 
 
-async def _record(part: str, audio_format: AudioFormat) -> _Recording:
-    process = await portaudio.start("record", part, str(audio_format.rate), str(audio_format.block_ms))
+async def record(
+    part: str, audio_format: AudioFormat, *, source: str = "", name: str = "", shown: str = ""
+) -> Recording:
+    """Record the PortAudio device that `part` means.
+
+    A monitor is PortAudio's device "pulse" with the sound server's `source`, a `name` of its own, and `shown` in
+    errors. Raises InputError.
+    """
+    rate, block_ms = str(audio_format.rate), str(audio_format.block_ms)
+    process = await portaudio.start("record", part, rate, block_ms, shown, source=source)
     assert process.stdout is not None
     try:
         reply = portaudio.parse(await asyncio.wait_for(process.stdout.readline(), OPENING_LIMIT))
     except TimeoutError:
         await portaudio.end(process)
-        raise portaudio.silent("The microphone does not open") from None
+        raise portaudio.silent(f"{shown or 'The microphone'} does not open") from None
     except BaseException:
         await portaudio.end(process)
         raise
-    return _Recording(process, reply["name"], reply["rate"], reply["channels"], asyncio.Lock())
+    name = name or reply["name"]
+    shown = shown or f"The microphone {name}"
+    return Recording(process, shown, name, reply["rate"], reply["channels"], asyncio.Lock())
 
 
 class Microphone:
@@ -105,16 +135,25 @@ class Microphone:
     does not say how much.
     """
 
-    kind = "microphone"
+    live = True
 
-    def __init__(self, part: str, audio_format: AudioFormat, position: int, recording: _Recording) -> None:
+    def __init__(
+        self,
+        kind: str,
+        record: Callable[[], Awaitable[Recording]],
+        audio_format: AudioFormat,
+        position: int,
+        recording: Recording,
+    ) -> None:
+        """`recording` is what `record` returned first; it is called again after a pause."""
+        self.kind = kind
         self.name = recording.name
         self.dropped = 0
         self.overflows = 0
-        self._part = part
+        self._record = record
         self._format = audio_format
         self._position = position
-        self._recording: _Recording | None = recording
+        self._recording: Recording | None = recording
         self._paused = False
         self._closed = False
         self._wake = asyncio.Event()
@@ -149,13 +188,13 @@ class Microphone:
                 self._wake.clear()
                 await self._wake.wait()
             else:
-                recording = await _record(self._part, self._format)
+                recording = await self._record()
                 if self._paused or self._closed:
                     await recording.end()
                 else:
                     self._recording, self.name = recording, recording.name
 
-    async def _recorded(self, recording: _Recording) -> AsyncIterator[AudioBlock]:
+    async def _recorded(self, recording: Recording) -> AsyncIterator[AudioBlock]:
         """Yield what is recorded until the device is let go of. Raises InputError when the sound breaks off."""
         mono = _mono(recording, self._format.rate)
         size = self._format.block_samples
@@ -191,7 +230,7 @@ class Microphone:
         return block
 
 
-def _mono(recording: _Recording, rate: int) -> Callable[[bytes], Samples]:
+def _mono(recording: Recording, rate: int) -> Callable[[bytes], Samples]:
     """Return what turns the device's bytes into mono samples at `rate`, a piece at a time."""
 
     def mixed(data: bytes) -> Samples:

@@ -9,6 +9,9 @@ from captions.audio.block import Samples
 UNNAMED = "NONE"
 """FFmpeg's name of a channel whose place is not known."""
 
+LAYOUTS = {1: "mono", 2: "stereo"}
+"""FFmpeg's names of what so many channels mean when nothing is said about them; more of them have no known places."""
+
 NOTHING: Samples = np.empty(0, dtype=np.int16)
 
 
@@ -39,7 +42,12 @@ class MonoResampler:
 
     def convert_mono(self, samples: Samples, rate: int) -> Samples:
         """Return what is ready of mono samples at `rate`."""
-        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        return self.convert_interleaved(samples, 1, rate)
+
+    def convert_interleaved(self, samples: Samples, channels: int, rate: int) -> Samples:
+        """Return what is ready of samples that take turns among channels, at `rate`."""
+        layout = LAYOUTS.get(channels, f"{channels}C")
+        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=layout)
         frame.sample_rate = rate
         return self.convert(frame)
 

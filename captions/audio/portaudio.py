@@ -5,9 +5,9 @@ time and from their own threads, a device list is read once in the life of a pro
 blocks whoever opens a device for good. A child process has its own descriptor 2, a fresh list each time, and can be
 ended at any moment, which lets go of the device as well.
 
-`python -m captions.audio.portaudio devices` prints the listing as a line of JSON, and `... record PART RATE BLOCK_MS`
-a line of JSON that says how it records (see `Opened`), then blocks: a `HEADER`, and its bytes of interleaved int16.
-A block of no bytes means that the sound broke off; a line of JSON after it says why. An error is
+`python -m captions.audio.portaudio devices` prints the listing as a line of JSON, and `... record PART RATE BLOCK_MS
+SHOWN` a line of JSON that says how it records, then blocks: a `HEADER`, and its bytes of interleaved int16. A block
+of no bytes means that the sound broke off; a line of JSON after it says why. An error is
 `{"error": {"message": ..., "hint": ...}}` wherever it stands.
 """
 
@@ -51,21 +51,27 @@ ENDING_LIMIT = 2.0
 DEVICE_UNAVAILABLE = -9985
 """PortAudio's error code of a device that somebody else holds (paDeviceUnavailable)."""
 
+_DEBIAN = ("apt install libportaudio2", "apt install libasound2-plugins", "apt install pulseaudio-utils")
+_FEDORA = ("dnf install portaudio", "dnf install alsa-plugins-pulseaudio", "dnf install pulseaudio-utils")
+_SUSE = ("zypper install libportaudio2", "zypper install alsa-plugins-pulse", "zypper install pulseaudio-utils")
 PACKAGES = {
-    "debian": ("apt install libportaudio2", "apt install libasound2-plugins"),
-    "ubuntu": ("apt install libportaudio2", "apt install libasound2-plugins"),
-    "fedora": ("dnf install portaudio", "dnf install alsa-plugins-pulseaudio"),
-    "rhel": ("dnf install portaudio", "dnf install alsa-plugins-pulseaudio"),
-    "arch": ("pacman -S portaudio", "pacman -S pulseaudio-alsa"),
-    "alpine": ("apk add portaudio", "apk add alsa-plugins-pulse"),
-    "suse": ("zypper install libportaudio2", "zypper install alsa-plugins-pulse"),
-    "opensuse": ("zypper install libportaudio2", "zypper install alsa-plugins-pulse"),
+    "debian": _DEBIAN,
+    "ubuntu": _DEBIAN,
+    "fedora": _FEDORA,
+    "rhel": _FEDORA,
+    "arch": ("pacman -S portaudio", "pacman -S pulseaudio-alsa", "pacman -S libpulse"),
+    "alpine": ("apk add portaudio", "apk add alsa-plugins-pulse", "apk add pulseaudio-utils"),
+    "suse": _SUSE,
+    "opensuse": _SUSE,
 }
-"""By ID or ID_LIKE of os-release: what installs PortAudio, and ALSA's way to PulseAudio and PipeWire."""
+"""By ID or ID_LIKE of os-release: what installs PortAudio, ALSA's way to PulseAudio and PipeWire, and `pactl`."""
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    """Start the child process: its standard output is a pipe, what native code prints goes nowhere."""
+async def start(*arguments: str, source: str = "") -> asyncio.subprocess.Process:
+    """Start the child process: its standard output is a pipe, what native code prints goes nowhere.
+
+    `source` is the sound server's name of what is recorded when ALSA's device "pulse" is.
+    """
     import asyncio
 
     home = str(Path(__file__).parents[2])
@@ -73,6 +79,8 @@ async def start(*arguments: str) -> asyncio.subprocess.Process:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH"))))
     environment.setdefault("PULSE_LATENCY_MSEC", "30")  # without it the first block may take two seconds
     environment.setdefault("PULSE_PROP_OVERRIDE", "application.name=captions")  # else it is "ALSA plug-in [python3]"
+    if source:
+        environment["PULSE_SOURCE"] = source
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # a file in the current folder must not pass for a module
@@ -137,8 +145,8 @@ def main(arguments: list[str]) -> None:
         if arguments[0] == "devices":
             _write(output, dump(_devices(_sounddevice(), RATES)).encode() + b"\n")
         else:
-            part, rate, block_ms = arguments[1], int(arguments[2]), int(arguments[3])
-            _record(output, part, rate, block_ms)
+            part, rate, block_ms, shown = arguments[1], int(arguments[2]), int(arguments[3]), arguments[4]
+            _record(output, part, rate, block_ms, shown)
     except InputError as error:
         _write(output, _error(error))
     except BrokenPipeError:
@@ -158,7 +166,8 @@ def _write(output: int, data: bytes) -> None:
         view = view[os.write(output, view) :]
 
 
-def _packages() -> tuple[str, str] | None:
+def packages() -> tuple[str, str, str] | None:
+    """Return the commands of `PACKAGES` for the distribution at hand; None where it is not known."""
     try:
         release = platform.freedesktop_os_release()
     except OSError:
@@ -174,10 +183,10 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except OSError as error:  # only on Linux: the wheels for macOS and Windows bring PortAudio with them
-        packages = _packages()
+        commands = packages()
         hint = (
-            f"Install it: sudo {packages[0]}"
-            if packages
+            f"Install it: sudo {commands[0]}"
+            if commands
             else "Install your system's package of it, named libportaudio2 or portaudio."
         )
         raise InputError("PortAudio, the library that reaches microphones, is missing.", hint) from error
@@ -211,8 +220,8 @@ def _devices(sounddevice: Any, rates: tuple[int, ...]) -> list[Device]:
             )
         )
     if not devices and _sound_server_runs():
-        packages = _packages()
-        hint = f"Install it: sudo {packages[1]}" if packages else "Install ALSA's plugin for PulseAudio."
+        commands = packages()
+        hint = f"Install it: sudo {commands[1]}" if commands else "Install ALSA's plugin for PulseAudio."
         raise InputError("A sound server runs here, but ALSA's plugin that leads to it is missing.", hint)
     return devices
 
@@ -261,18 +270,20 @@ class _Recording:
         self.changed.set()
 
 
-def _record(output: int, part: str, rate: int, block_ms: int) -> None:
+def _record(output: int, part: str, rate: int, block_ms: int, shown: str) -> None:
+    """Record the device that `part` means; `shown` is what it is called in errors, if not by its name."""
     sounddevice = _sounddevice()
     device = find_device(_devices(sounddevice, ()), part)
+    shown = shown or f"The microphone {device.name}"
     recording = _Recording(block_ms)
-    rate, channels = _open(sounddevice, device, rate, block_ms, recording)
+    rate, channels = _open(sounddevice, device, rate, block_ms, recording, shown)
     opened = {"name": device.name, "rate": rate, "channels": channels}
     _write(output, json.dumps(opened).encode() + b"\n")
-    reason = _deliver(output, recording, device.name)
+    reason = _deliver(output, recording, shown)
     _write(output, HEADER.pack(0, 0, 0) + _error(reason))
 
 
-def _deliver(output: int, recording: _Recording, name: str) -> InputError:
+def _deliver(output: int, recording: _Recording, shown: str) -> InputError:
     """Write blocks until none come any more; return why."""
     limit, silence = FIRST_BLOCK_LIMIT, 0
     while True:
@@ -286,17 +297,19 @@ def _deliver(output: int, recording: _Recording, name: str) -> InputError:
             limit = SILENCE_LIMIT
         if recording.finished:
             return InputError(
-                f"The microphone {name} is gone: it was unplugged, or the sound server ended.",
+                f"{shown} is gone: it was unplugged, or the sound server ended.",
                 "Plug it in again, or choose another input.",
             )
         if silence >= limit:
             return InputError(
-                f"The microphone {name} has delivered nothing for {limit} seconds.",
+                f"{shown} has delivered nothing for {limit} seconds.",
                 "Is it switched off or held by another program? Choose it again, or another input.",
             )
 
 
-def _open(sounddevice: Any, device: Device, rate: int, block_ms: int, recording: _Recording) -> tuple[int, int]:
+def _open(
+    sounddevice: Any, device: Device, rate: int, block_ms: int, recording: _Recording, shown: str
+) -> tuple[int, int]:
     """Record at `rate` and mono where the device can, else at its own; return the rate and the channels."""
     failure: Exception | None = None
     for attempt in dict.fromkeys((rate, device.default_rate)):
@@ -319,11 +332,11 @@ def _open(sounddevice: Any, device: Device, rate: int, block_ms: int, recording:
     code, reason = _reason(failure)
     if code == DEVICE_UNAVAILABLE:
         raise InputError(
-            f"The microphone {device.name} is busy: another program holds it.",
+            f"{shown} is busy: another program holds it.",
             "Close that program, or choose another input.",
         )
     raise InputError(
-        f"The microphone {device.name} cannot be opened: {reason}.",
+        f"{shown} cannot be opened: {reason}.",
         "See `captions devices`, or choose another input.",
     )
 

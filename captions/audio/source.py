@@ -1,10 +1,12 @@
 """Where sound comes from: what every source offers, and how one is opened by its name."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from captions.audio.block import AudioBlock
+from captions.audio.names import is_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,8 +14,8 @@ class AudioFormat:
     """What a source is asked for.
 
     `rate` and `block_ms` say how the audio is delivered: mono int16 at `rate` Hz, `block_ms` milliseconds a block.
-    `pcm_rate` and `pcm_channels` say how headerless files (.pcm, .raw) are read. `real_time` delivers files at the
-    pace of sound; without it they come as fast as they are taken.
+    `pcm_rate` and `pcm_channels` say how sound without a header is read: files that end in .pcm or .raw, and samples
+    through a pipe. `real_time` delivers files at the pace of sound; without it they come as fast as they are taken.
     """
 
     rate: int = 16_000
@@ -32,9 +34,12 @@ class AudioSource(Protocol):
     """A place where sound comes from. Open when it is made; `aclose` is called once, from any state."""
 
     kind: str
-    """microphone, file or sample."""
+    """microphone, monitor, pipe, address, file or sample."""
+    live: bool
+    """Whether it is heard as it happens, from a device or a stream that is there for good. When its sound breaks off it
+    is opened again, and what was not captured meanwhile is missed; any other source ends with its error."""
     name: str
-    """What it is called on the screen: plain text, no control characters."""
+    """What it is called on the screen: plain text, no control characters, no secrets."""
 
     def blocks(self) -> AsyncIterator[AudioBlock]:
         """Yield blocks until the sound ends; iterated once.
@@ -45,7 +50,8 @@ class AudioSource(Protocol):
         ...
 
     def pause(self) -> None:
-        """Stop delivering (a microphone is let go of, a file stands still). Idempotent."""
+        """Stop delivering. Idempotent. A device is let go of, a file stands still, and what comes in through a pipe or
+        a live stream is thrown away, at the pace of sound."""
         ...
 
     def resume(self) -> None:
@@ -59,7 +65,7 @@ class AudioSource(Protocol):
 
 @runtime_checkable
 class Playable(Protocol):
-    """A source that is being played: a file."""
+    """A source that is being played: a file, here or on a web server."""
 
     duration: float | None
     """Seconds, or None where the file does not say."""
@@ -79,16 +85,35 @@ async def open_source(name: str, audio_format: AudioFormat, position: int = 0) -
 
     - `microphone`, or `microphone:PART` with a part of the device's name (any case): PortAudio's default input, or
       the one device that fits;
+    - `monitor`, or `monitor:PART`: what the machine plays, through its default output or the one that fits;
     - `sample`: the recording that comes with the recogniser on this machine;
-    - anything else: a file, by its path.
+    - `-`: standard input;
+    - an address: `tcp://HOST:PORT`, `http://...`, `https://...` or `rtsp://...`;
+    - anything else: a file or a named pipe, by its path. A path that begins with `./` is never taken for one of those
+      above.
 
-    `position` is the first block's position in samples at `audio_format.rate`. Raises InputError.
+    `position` is the first block's position in samples at `audio_format.rate`. Raises InputError. A pipe is open at
+    once; what is wrong with what comes through it is told by `blocks`.
     """
     kind, _, part = name.partition(":")
     if kind == "microphone":
         from captions.audio.microphone import open_microphone
 
         return await open_microphone(part, audio_format, position)
+    if kind == "monitor":
+        from captions.audio.monitor import open_monitor
+
+        return await open_monitor(part, audio_format, position)
+    if is_address(name):
+        from captions.audio.address import open_address
+
+        return await open_address(name, audio_format, position)
+    from captions.audio.pipe import is_named_pipe, open_named_pipe, open_standard_input
+
+    if name == "-":
+        return open_standard_input(audio_format, position)
+    if await asyncio.to_thread(is_named_pipe, name):
+        return open_named_pipe(name, audio_format, position)
     from captions.audio.media import open_file, open_sample
 
     if name == "sample":

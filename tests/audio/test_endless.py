@@ -34,6 +34,7 @@ class Openings:
 def source(kind: str, seconds: float, error: InputError | None = None) -> PushedSource:
     made = PushedSource(kind, AudioFormat(rate=RATE), 0)
     made.kind = kind
+    made.live = kind not in ("file", "pipe")
     made.push_seconds(seconds)
     made.end(error)
     return made

@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from captions.audio import decoder
 from captions.audio.block import AudioBlock, Samples
+from captions.audio.file import MediaFile
 from captions.audio.media import Playback, open_file
 from captions.audio.source import AudioFormat, Playable
 from tests.audio.tones import Channels, TestClock, collected, encode, tone, write_pcm
@@ -183,8 +183,8 @@ async def test_a_file_without_a_way_to_seek_is_decoded_from_its_start(
         def seek(self, *_: object, **__: object) -> None:
             raise av.FFmpegError(1, "cannot seek")
 
-    opened = decoder.Decoder._container_of_file
-    monkeypatch.setattr(decoder.Decoder, "_container_of_file", lambda self: Unseekable(opened(self)))
+    opened = MediaFile.open
+    monkeypatch.setattr(MediaFile, "open", lambda self: Unseekable(opened(self)))
     source = await open_file(str(path), FAST)
     source.seek(6.7)
     samples = await collected(source.blocks())
