@@ -197,7 +197,7 @@ def _live(arguments: argparse.Namespace) -> int:
     async def list_devices():  # type: ignore[no-untyped-def]
         from captions.audio.devices import list_devices as fresh
 
-        return await fresh()
+        return [device for device in await fresh() if device.kind == "microphone"]
 
     return run_dashboard(settings, make_engine, list_devices)
 

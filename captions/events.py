@@ -81,7 +81,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class InputChanged:
-    """From here on sound comes from somewhere else. `kind` is microphone, file, sample or nothing."""
+    """From here on sound comes from somewhere else.
+
+    `kind` is microphone, monitor (what the machine plays), pipe, address, file, sample or nothing.
+    """
 
     track: str
     time: float

@@ -15,6 +15,7 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static, Switch
 
+from captions.audio.names import shown_name
 from captions.dashboard.entry_text import safe
 from captions.dashboard.worker import Device
 from captions.settings import ROWS, Setting, Settings
@@ -37,7 +38,7 @@ def input_choices(devices: Sequence[Device], current: str) -> Choices:
     choices.append(("Sample recording", SAMPLE))
     if current not in [value for _, value in choices]:
         kind, _, part = current.partition(":")
-        choices.append((f"Microphone: {part}" if kind == MICROPHONE else f"File: {Path(current).name}", current))
+        choices.append((f"Microphone: {part}" if kind == MICROPHONE else f"File: {Path(shown_name(current)).name}", current))
     return [(Content(safe(label)), value) for label, value in choices]
 
 

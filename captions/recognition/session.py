@@ -24,6 +24,7 @@ from typing import Any
 
 from captions.audio.block import AudioBlock
 from captions.audio.endless import Lost, Missed, Opened, endless
+from captions.audio.names import shown_name
 from captions.audio.pauses import SpeechDetector
 from captions.audio.source import AudioFormat, AudioSource, Playable, open_source
 from captions.errors import CaptionsError, InputError, StreamError
@@ -43,7 +44,6 @@ from captions.events import (
     Severity,
     StreamEnded,
 )
-from captions.plain_text import plain
 from captions.recognition.delays import DelayMeter
 from captions.recognition.hearing import Hearing
 from captions.recognition.intake import Intake
@@ -233,7 +233,7 @@ class Session:
             await asyncio.wait({previous})
         self._intake.begin_input()
         if not self.paused:
-            self._set_phase(Phase.STARTING, f"opening {plain(self._input)}")
+            self._set_phase(Phase.STARTING, f"opening {shown_name(self._input)}")
         audio_format = self.listening.audio_format
 
         def open_at(position: int) -> Awaitable[AudioSource]:

@@ -50,6 +50,7 @@ class Talk:
     """A source in which somebody counts without end, until told to `end`. `words` is the truth."""
 
     kind = "file"
+    live = False
     name = "talk"
 
     def __init__(self, gaps: Iterator[float], audio_format: AudioFormat, position: int = 0, first: int = 0) -> None:
