@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -48,7 +48,7 @@ class LogPane(Container):
         _key("pageup", "page(-1)", "Up a screen", "page-up"),
         _key("pagedown", "page(1)", "Down a screen", "page-down"),
         _key("home", "first", "To the beginning", "home"),
-        _key("end", "last", "Live end", "end", "Follow the live end"),
+        _key("end", "live_end", "Live end", "end", "Follow the live end"),
         _key("slash", "ask_for_words('search')", "Search", "search", "Search for words"),
         _key("n", "match(1)", "Newer match", "newer", "To the next newer match"),
         _key("N", "match(-1)", "Older match", "older", "To the next older match"),
@@ -62,7 +62,7 @@ class LogPane(Container):
         _key("v", "select", "Select", "select", "Select captions with the keys that move"),
         _key("y", "copy", "Copy", "copy", "Copy the selection, or the caption in sight"),
         _key("Y", "copy_all", "Copy all", "copy-all", "Copy all captions that are shown"),
-        _key("ctrl+c,super+c,enter", "copy_selection", "Copy selection", "copy-selection"),
+        _key("enter", "copy_selection", "Copy selection", "copy-selection", "Copy the selection, and end it"),
         _key("escape", "back", "Back", "back", "End what was begun: a selection, a filter, a search"),
     ]
 
@@ -249,7 +249,7 @@ class LogPane(Container):
         """Go to the first entry."""
         self.action_move(-self.log_view.virtual_size.height, -len(self.log_view.entries))
 
-    def action_last(self) -> None:
+    def action_live_end(self) -> None:
         """Go to the live end and stay there."""
         if self.log_view.selecting:
             self.log_view.step(len(self.log_view.entries))
@@ -308,6 +308,12 @@ class LogPane(Container):
             raise SkipAction
         self.notify(copy(self.app, log.selected()), markup=False)
         log.stop_selecting()
+
+    def on_key(self, event: events.Key) -> None:
+        """Copy by the keys of Textual's screen, too, which would do it without a word and without a limit."""
+        if event.key in {"ctrl+c", "super+c"} and self.log_view.text_selection is not None:
+            event.stop()
+            self.action_copy_selection()
 
     def action_copy(self) -> None:
         """Copy what is selected, or else the caption in sight: the last one for a follower."""

@@ -60,7 +60,7 @@ def test_the_keys_as_they_come_are_in_nobodys_way() -> None:
         ("PageUp, ctrl+u", "pageup,ctrl+u"),
         ("F5", "f5"),
         ("ctrl+plus,Ä", "ctrl+plus,Ä"),
-        ("comma,slash,full_stop", "comma,slash,full_stop"),
+        ("comma,tilde,full_stop", "comma,tilde,full_stop"),
         ("", UNBOUND),
     ],
 )
