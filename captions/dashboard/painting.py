@@ -3,6 +3,7 @@
 from rich.cells import get_character_cell_size
 from rich.console import Console
 from rich.control import Control
+from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
@@ -16,13 +17,18 @@ def changed_columns(before: Strip, after: Strip) -> tuple[int, int] | None:
         return None
     if any(character in strip.text for strip in (before, after) for character in _JOINING):
         return 0, max(before.cell_length, after.cell_length)
-    old, new = _cells(before), _cells(after)
+    old, new = _cells(_as_it_looks(before)), _cells(_as_it_looks(after))
     length = max(len(old), len(new))
     nothing: list[tuple[str, Style | None]] = [("", None)]
     old += nothing * (length - len(old))
     new += nothing * (length - len(new))
     different = [column for column in range(length) if old[column] != new[column]]
     return (different[0], different[-1] + 1) if different else None
+
+
+def _as_it_looks(strip: Strip) -> Strip:
+    """Return the strip without what its styles hold for the mouse, so that cells that look alike are written as one."""
+    return Strip([Segment(text, style and style.clear_meta_and_links()) for text, style, _ in strip]).simplify()
 
 
 def _cells(strip: Strip) -> list[tuple[str, Style | None]]:
@@ -52,5 +58,5 @@ class TightUpdate(ChopsUpdate):
                 left, right = max(start, first), min(end, last)
                 if strip is not None and left < right:
                     written.append(Control.move_to(left, y).segment.text)
-                    written.append(strip.crop(left - start, right - start).render(console))
+                    written.append(_as_it_looks(strip.crop(left - start, right - start)).render(console))
         return "".join(written)

@@ -64,3 +64,15 @@ def test_text_has_a_contrast_of_four_and_a_half_to_one(theme: Theme) -> None:
         assert ink is not None
         assert ground is not None
         assert contrast(ink, ground) >= 4.5, (ink, ground)
+
+
+def test_cells_that_look_alike_are_written_as_one_whatever_the_mouse_finds_in_them() -> None:
+    strip = Strip([Segment("ab", RED + Style.from_meta({"offset": (0, 0)})), Segment("cd", RED)])
+    update = TightUpdate([{0: strip}], [(0, 0, 4)], [[4]])
+    assert (
+        update.render_segments(Console(color_system="standard", force_terminal=True)) == "\x1b[1;1H\x1b[31mabcd\x1b[0m"
+    )
+
+
+def test_what_the_mouse_finds_in_a_cell_is_no_change_of_the_cell() -> None:
+    assert changed_columns(Strip([Segment("ab", RED)]), Strip([Segment("ab", RED + Style.from_meta({"a": 1}))])) is None
