@@ -38,7 +38,9 @@ def input_choices(devices: Sequence[Device], current: str) -> Choices:
     choices.append(("Sample recording", SAMPLE))
     if current not in [value for _, value in choices]:
         kind, _, part = current.partition(":")
-        choices.append((f"Microphone: {part}" if kind == MICROPHONE else f"File: {Path(shown_name(current)).name}", current))
+        choices.append(
+            (f"Microphone: {part}" if kind == MICROPHONE else f"File: {Path(shown_name(current)).name}", current)
+        )
     return [(Content(safe(label)), value) for label, value in choices]
 
 
@@ -74,7 +76,7 @@ class Field(Vertical):
             self.offered = {choice for _, choice in choices}
             return Select(choices, value=value, allow_blank=False, compact=True)
         suggester = SuggestFromList(row.suggestions) if row.suggestions else None
-        return Input(str(value), suggester=suggester, compact=True, select_on_focus=False)
+        return Input(safe(str(value)), suggester=suggester, compact=True, select_on_focus=False)
 
     def _first_choices(self, row: Setting, value: Any) -> Choices:
         if row.name == "input":
@@ -143,7 +145,8 @@ class Field(Vertical):
     @on(Input.Blurred)
     def _typed(self, event: Input.Submitted | Input.Blurred) -> None:
         event.stop()
-        self._enter(event.value)
+        if event.value != safe(str(self.value)):  # what cannot be shown is not taken out by being shown
+            self._enter(event.value)
 
     def _enter(self, value: object) -> None:
         self.on_or_off.update("on" if value else "off")

@@ -93,6 +93,12 @@ class Terminal:
             if not self._changed.wait_for(lambda: text in self.text(), seconds):
                 raise AssertionError(f"{text!r} did not come on the screen:\n{self.text()}")
 
+    def wait_for_end_of(self, text: str, seconds: float = 15.0) -> None:
+        """Wait until `text` is on the screen no more."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: text not in self.text(), seconds):
+                raise AssertionError(f"{text!r} stayed on the screen:\n{self.text()}")
+
     def hang_up(self) -> None:
         """Close the terminal's side, as when a window is closed or a connection breaks."""
         if not self._closed.is_set():
