@@ -130,6 +130,11 @@ class CaptionsApp(App[None]):
             renderable = TightUpdate(renderable.chops, renderable.spans, renderable.chop_ends)
         super()._display(screen, renderable)
 
+    @property
+    def _background_screens(self) -> list[Screen[Any]]:
+        """None under a screen that hides them; Textual would paint that anew for whatever changes beneath."""
+        return [] if self.screen.styles.background.a == 1 else super()._background_screens
+
     def compose(self) -> ComposeResult:
         """State and level above, captions and settings, keys below."""
         yield self.status

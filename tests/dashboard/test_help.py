@@ -16,9 +16,9 @@ async def test_keys_are_those_in_force_and_stand_in_groups(dashboard: Dashboard)
     app = dashboard.app
     async with app.run_test() as pilot:
         await dashboard.engine(pilot)
-        app.update_keymap({"microphone": "g"})
+        app.update_keymap({"microphone": "f6"})
         groups = keys_by_group(app.active_bindings.values(), app.get_key_display)
-        assert ("g", "Listen to the microphone") in groups["Listening"]
+        assert ("f6", "Listen to the microphone") in groups["Listening"]
         program = {meaning: keys.split() for keys, meaning in groups["Program"]}
         assert sorted(program["Wait for the last words, then end"]) == ["^q", "q"]
         assert any(keys == "end" for keys, _ in groups["Reading back"])

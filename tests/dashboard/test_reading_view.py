@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from captions.dashboard.roll_up import CYRILLIC_ROW_CELLS, ROW_CELLS, RollUp
 from captions.dashboard.screens.reading_view import ReadingView, place
 from captions.events import Entry, Gap, Partial, Paused, Phase, SessionState
 from tests.dashboard.conftest import Dashboard, until
-from tests.dashboard.fake_engine import START, final, microphone, partial, state
+from tests.dashboard.fake_engine import START, final, level, microphone, partial, state
 
 SIZES = [(40, 10), (80, 24), (120, 30), (200, 60), (20, 6), (11, 3), (42, 2), (1, 1)]
 WORDS = st.lists(
@@ -257,6 +259,40 @@ async def test_only_cells_that_change_are_painted(dashboard: Dashboard, monkeypa
         view.show_partial(partial("We have it"))
         ((region,),) = painted
         assert getattr(region, "size", None) == (3, 1)
+
+
+async def test_the_dashboard_is_as_it_should_be_on_the_way_back(dashboard: Dashboard) -> None:
+    app = dashboard.app
+    async with app.run_test(size=(120, 30)) as pilot:
+        await open_view(dashboard, pilot)
+        dashboard.engines[-1].say(final("Meanwhile."))
+        await pilot.resize_terminal(60, 20)
+        await pilot.press("z")
+        await until(pilot, lambda: any("Meanwhile." in row for row in on_screen(pilot)))
+        assert len(on_screen(pilot)) == 20
+        assert not app.sidebar.display
+
+
+@pytest.mark.parametrize("key", ["question_mark", "o", "ctrl+p", ""])
+async def test_what_changes_under_a_screen_is_not_painted(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    app = dashboard.app
+    async with app.run_test(size=(120, 30)) as pilot:
+        engine = await dashboard.engine(pilot)
+        below = app.screen
+        if key:
+            await pilot.press(key)
+        else:
+            await open_view(dashboard, pilot)
+        await until(pilot, lambda: app.screen is not below)
+        await until(pilot, lambda: all(found.option_count for found in app.screen.query(OptionList)))
+        painted: list[object] = []
+        monkeypatch.setattr(app, "_display", lambda screen, update: painted.append(update))
+        engine.say(level(), final("Meanwhile."), state(Phase.PAUSED))
+        await until(pilot, lambda: "PAUSED" in app.status.render_line(0).text and app.captions.entries)
+        await pilot.pause()
+        assert not any(isinstance(update, LayoutUpdate | ChopsUpdate) for update in painted)
 
 
 async def test_a_hostile_text_is_text(dashboard: Dashboard) -> None:

@@ -137,7 +137,7 @@ async def test_every_text_on_the_screen_has_contrast(theme: str) -> None:
         await pilot.pause()
         assert hard_to_read(app, least, app.screen.query_one("#picker")) == []
         await pilot.press("escape", "ctrl+p", *"micro")
-        await until(pilot, lambda: any("Microphone" in segment.text for segment in segments(app)))
+        await until(pilot, lambda: any("the microphone" in segment.text for segment in segments(app)))
         assert hard_to_read(app, least, app.screen.query_one(OptionList)) == []
 
 
