@@ -15,14 +15,21 @@ from captions.dashboard.keys import shown
 
 GROUPS = {
     "Listening": {"pause", "microphone", "open", "sample", "seek", "restart"},
-    "Reading back": {"log", "live-end", "jump", "clear"},
-    "Searching": {"search"},
-    "Marks": {"mark"},
-    "Copying": {"select"},
+    "Reading back": {"log", "live-end", "clear"},
+    "Searching": {"log.search", "log.newer", "log.older", "log.filter"},
+    "Times and marks": {
+        "log.go-to",
+        "log.minute-back",
+        "log.minute-on",
+        "log.mark",
+        "log.mark-before",
+        "log.mark-next",
+    },
+    "Copying": {"log.select", "log.copy", "log.copy-all", "log.copy-selection"},
     "How it looks": {"reading", "text", "theme", "low-bandwidth", "figures"},
     "Settings": {"sidebar", "settings"},
 }
-"""What the ids of a group's bindings are, up to the first dot."""
+"""The ids of a group's bindings, or what these are up to the first dot."""
 REST = "Program"
 
 Groups = dict[str, list[tuple[str, str]]]
@@ -40,9 +47,7 @@ def keys_by_group(active: Iterable[ActiveBinding], display: Callable[[Binding], 
         if binding.id is None or not binding.description:
             continue
         if binding.action not in meanings:
-            kind = binding.id.partition(".")[0]
-            heading = next((heading for heading, kinds in GROUPS.items() if kind in kinds), REST)
-            groups[heading].append(binding.action)
+            groups[_heading(binding.id)].append(binding.action)
             meanings[binding.action] = binding.tooltip or binding.description
         name = display(Binding(binding.key, binding.action))  # its key_display would be that of all its keys
         keys.setdefault(binding.action, []).append(name)
@@ -51,6 +56,14 @@ def keys_by_group(active: Iterable[ActiveBinding], display: Callable[[Binding], 
         for heading, actions in groups.items()
         if actions
     }
+
+
+def _heading(id: str) -> str:
+    for name in (id, id.partition(".")[0]):
+        for heading, names in GROUPS.items():
+            if name in names:
+                return heading
+    return REST
 
 
 def in_columns(groups: Groups) -> tuple[Groups, Groups]:
