@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from captions.events import Final, Gap, InputChanged, Notice, Phase, SessionState, Severity
+from captions.events import Entry, Final, Gap, InputChanged, Notice, Phase, SessionState, Severity
 from captions.plain import Sentences
 from captions.plain_text import plain
 from captions.settings_file import save
@@ -143,7 +143,7 @@ def test_every_sentence_is_one_plain_line(text: str) -> None:
 @each
 def test_a_journal_gives_back_what_it_was_given(tmp_path: Path, text: str) -> None:
     said = text.encode("utf-8", "replace").decode()  # half a character cannot be written in UTF-8
-    entries = [
+    entries: list[Entry] = [
         Final("1", 0.0, 1.0, NOW, said, True),
         InputChanged("1", 1.0, NOW, "file", said),
         Notice(1.0, NOW, Severity.ERROR, said, said),

@@ -85,7 +85,8 @@ class Terminal:
 
     def text(self) -> str:
         """All that is on the screen."""
-        return "\n".join(self.screen.display)
+        rows = (self.screen.buffer[y] for y in range(self.screen.lines))  # its `display` fails on half a wide character
+        return "\n".join("".join(row[x].data for x in range(self.screen.columns)) for row in rows)
 
     def wait_for(self, text: str, seconds: float = 15.0) -> None:
         """Wait until `text` is on the screen."""

@@ -55,33 +55,35 @@ async def test_what_the_engine_says_is_drawn_as_text(dashboard: Dashboard, text:
         assert not app._exit
 
 
-@each
-async def test_names_and_values_in_the_sidebar_and_the_palette_are_drawn_as_text(
-    dashboard: Dashboard, text: str
-) -> None:
+async def test_names_and_values_in_the_sidebar_and_the_palette_are_drawn_as_text(dashboard: Dashboard) -> None:
     app = dashboard.app
-    dashboard.devices = [FakeDevice(text), FakeDevice(MARKUP)]
-    async with app.run_test(size=(120, 50)) as pilot:
+    dashboard.devices = [FakeDevice(text) for text in (MARKUP, *HOSTILE.values())]
+    async with app.run_test(size=(120, 120)) as pilot:
         engine = await dashboard.engine(pilot)
-        engine.languages = ("en-US", text)
+        engine.languages = ("en-US", *HOSTILE.values())
         engine.say(state())
         await pilot.press("f2", "f2")
         await until(pilot, lambda: f"microphone:{MARKUP}" in app.sidebar.fields["input"].offered)
-        engine.refuse = SettingError(text[:100], MARKUP)
-        app.change_setting("endpoint", f"{text[:100]}:443")
-        await until(pilot, lambda: app.sidebar.fields["endpoint"].error.display)
-        app.listen_to(f"/tmp/{text}")
-        app.sidebar.fields["input"].editor.focus()
-        await pilot.press("enter")
-        await pilot.pause()
-        assert controls(on_screen(app), sequences_too=True) == set()
-        assert "[bold]b[/bold]" in on_screen(app)
-        await pilot.press("escape", "ctrl+p", *"listen")
+        for name, sign in (("input", "[bold]b[/bold]"), ("language", "[31;5mred")):
+            app.sidebar.fields[name].editor.focus()
+            await pilot.press("enter")
+            await pilot.pause()
+            assert sign in on_screen(app)
+            assert controls(on_screen(app), sequences_too=True) == set()
+            await pilot.press("escape")
+        for text in HOSTILE.values():
+            engine.refuse = SettingError(text[:100], MARKUP)
+            app.change_setting("endpoint", f"{text[:100]}:443")
+            await until(pilot, lambda: "quit[/]" in on_screen(app))
+            app.listen_to(f"/tmp/{text}")
+            await pilot.pause()
+            assert controls(on_screen(app), sequences_too=True) == set()
+        await pilot.press("ctrl+p", *"listen")
         found = app.screen.query_one(CommandList)
-        await until(pilot, lambda: found.option_count > 3)
+        await until(pilot, lambda: found.option_count > len(HOSTILE))
         assert controls(on_screen(app), sequences_too=True) == set()
         app.screen.query_one(Input).value = MARKUP[:12]
-        await pilot.pause(0.3)
+        await until(pilot, lambda: 0 < found.option_count < len(HOSTILE))
         assert controls(on_screen(app), sequences_too=True) == set()
         assert app.is_running
 
