@@ -16,6 +16,7 @@ from textual.widgets import Input, Static
 from captions.dashboard.caption_log import CaptionLog, Where
 from captions.dashboard.clipboard import copy
 from captions.dashboard.jump import HOW, entry_at
+from captions.dashboard.keys import UNBOUND, bindings
 from captions.dashboard.log_prompt import LogPrompt
 from captions.transcript.transcript import begins
 
@@ -136,11 +137,10 @@ class LogPane(Container):
         return f"{len(search.matches):,} found"
 
     def _key_of(self, id: str) -> str:
-        for active in self.screen.active_bindings.values():
-            if active.binding.id == id:
-                shown = self.app.get_key_display(active.binding)
-                return shown.capitalize() if len(shown) > 1 else shown
-        return ""
+        """Name a key. Not by what is active: letters are not, while words are typed."""
+        key = self.app._keymap.get(id, bindings()[id].key).partition(",")[0]
+        shown = "" if key == UNBOUND else self.app.get_key_display(Binding(key, ""))
+        return shown.capitalize() if len(shown) > 1 else shown
 
     # Searching and filtering
 

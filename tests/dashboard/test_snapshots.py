@@ -64,6 +64,7 @@ READING = "reading view"
         pytest.param((80, 24), "light", (PAUSED,), [], id="paused"),
         pytest.param((80, 24), "dark", (), ["f2", "tab"], id="settings"),
         pytest.param((80, 24), "dark", (), ["question_mark"], id="help"),
+        pytest.param((80, 24), "dark", (), ["slash", *"the", "enter"], id="search"),
         pytest.param((80, 24), "dark", (), [READING], id="reading"),
         pytest.param((40, 10), "high-contrast", (REFUSED,), [READING], id="40x10-reading-refused"),
         pytest.param((200, 60), "light", (PAUSED,), [READING], id="200x60-reading-paused"),

@@ -222,3 +222,19 @@ async def test_without_colours_the_chosen_row_of_a_list_stands_out(colourless: D
         ]
         assert looks.count(looks[0]) == 1
         assert len(set(looks)) == 2
+
+
+async def test_without_colours_matches_and_the_one_gone_to_stand_out(colourless: Dashboard) -> None:
+    app = colourless.app
+    async with app.run_test(size=SIZE) as pilot:
+        await talked(colourless, pilot)
+        await pilot.press("slash", *"budget", "enter")
+        await pilot.pause()
+        await until(pilot, lambda: any(segment.text == "budget" for segment in segments(app)))
+        words, went_to = attributes(look_of(app, "Good morning")), attributes(look_of(app, "budget"))
+        await pilot.press("slash", *"to", "enter")
+        await until(pilot, lambda: sum(segment.text == "to" for segment in segments(app)) > 1)
+        looks = {attributes(found.style) for found in segments(app, app.captions) if found.text == "to" and found.style}
+        assert went_to in looks
+        assert len(looks) == 2
+        assert words not in looks
