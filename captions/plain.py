@@ -30,7 +30,14 @@ SILENCE_SECONDS = 60.0
 STEADY_SECONDS = 5.0
 """A stream that has lasted for so long, or brought a word, is told to have come back; others may break at once."""
 
-_INPUT = {"microphone": "Listening to the microphone", "file": "Playing the file", "sample": "Playing the"}
+_INPUT = {
+    "microphone": "Listening to the microphone",
+    "monitor": "Listening to what is played by",
+    "pipe": "Listening to",
+    "address": "Listening to",
+    "file": "Playing the file",
+    "sample": "Playing the",
+}
 _SEVERITY = {Severity.INFORMATION: "", Severity.WARNING: "Warning: ", Severity.ERROR: "Error: "}
 _PHASES = {
     Phase.STARTING: "Starting.",

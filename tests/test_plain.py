@@ -73,6 +73,7 @@ def test_what_is_no_speech_is_a_sentence_in_brackets() -> None:
         Notice(1.0, START, Severity.WARNING, "The disk is nearly full.", "Make room."),
         InputChanged("1", 1.0, START, "file", "talk.mp3"),
         InputChanged("1", 1.0, START, "sample", "sample (A Tale of Two Cities)"),
+        InputChanged("1", 1.0, START, "address", "radio.example/live"),
         InputChanged("1", 1.0, START, "nothing", ""),
         state(Phase.ENDED),
     ) == [
@@ -87,6 +88,7 @@ def test_what_is_no_speech_is_a_sentence_in_brackets() -> None:
         "[Warning: The disk is nearly full. Make room.]",
         "[Playing the file talk.mp3.]",
         "[Playing the sample (A Tale of Two Cities).]",
+        "[Listening to radio.example/live.]",
         "[No input.]",
         "[End of the file.]",
     ]
