@@ -24,13 +24,11 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from captions.dashboard.caption_rows import text_cells
 from captions.dashboard.entry_text import safe
 from captions.dashboard.log_rows import LogRows
 from captions.dashboard.log_selection import Point, ends_of, selection_of, words_of
 from captions.dashboard.painting import changed_columns
 from captions.dashboard.row_layout import Place
-from captions.dashboard.shown_entries import ShownEntries
 from captions.events import Entry, Final, Partial
 from captions.transcript.search import Search
 from captions.transcript.transcript import Transcript
@@ -133,13 +131,13 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
 
     def open(self, transcript: Transcript) -> None:
         """Show another transcript, from its end. It may have been made in a thread: nothing here takes long."""
-        self._rows.transcript = transcript
+        self._rows.open(transcript)
         self._partials.clear()
         self._rows.cursor = None
         self.stop_selecting()
         if self.search is not None:
             self._rows.search = Search(self.search.words, transcript)
-        self._show_entries()
+        self._kept = None
         self._show_partials(same_utterance=False)
         self.follow()
         self._go_on_searching()
@@ -184,12 +182,6 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         self._rows.forget()
         self._update()
         self.post_message(self.Changed())
-
-    def _show_entries(self) -> ShownEntries:
-        self._rows.show_entries(self.search if self.filtered else None)
-        self._kept = None
-        self._live_top = None
-        return self._rows.shown
 
     def _show_partials(self, same_utterance: bool = True) -> None:
         self._rows.show_partials(self._partials.values(), same_utterance)
@@ -301,8 +293,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
             self._rows.width = width
             self._painted.clear()
             self._rows.forget()
-            if self._rows.shown.layout.width != text_cells(width):
-                self._rows.shown.layout.change_width(text_cells(width))
+            if self._rows.fit():
                 self._rest_until = time.monotonic() + RESIZE_REST_SECONDS
             self._show_partials()
             self.refresh()
@@ -399,12 +390,15 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
     def go_back_to(self, where: Where) -> None:
         """Show what was shown before, from the same character on, or from the next entry that is not hidden."""
         self._rows.search, self._rows.cursor, self.filtered = where.search, where.cursor, where.filtered
-        shown = self._show_entries()
+        self._rows.filter(self.search if self.filtered else None)
+        self._rows.forget()
+        self._kept = self._live_top = None
         self._show_partials()
         self.following = where.following
         entry, character = where.first
-        item = shown.item_of(entry)
-        self._update(None if self.following else (item, character if shown.entry_at(item) == entry else 0))
+        item = self._rows.shown.item_of(entry)
+        same = self._rows.shown.entry_at(item) == entry
+        self._update(None if self.following else (item, character if same else 0))
         self._go_on_searching()
         self.post_message(self.Changed())
 

@@ -48,7 +48,7 @@ class LogRows:
         """The entry that was gone to."""
         self.selected: tuple[Point, Point] | None = None
         """The first character that is selected, and the one past the last."""
-        self.shown = ShownEntries(self.transcript, 0)
+        self.shown = self._all = ShownEntries(self.transcript, 0)
         self.tail_rows = 0
         self._style_of = style_of
         self._tail: list[ShownText] = []
@@ -67,10 +67,34 @@ class LogRows:
         self._texts.clear()
         self._tail_strips.clear()
 
-    def show_entries(self, only: Search | None) -> None:
-        """Show all entries, or those that a search found, which must be done."""
-        self.shown = ShownEntries(self.transcript, text_cells(self.width) if self.width else 0, only)
+    def open(self, transcript: Transcript) -> None:
+        """Show all entries of another transcript."""
+        self.transcript = transcript
+        self.shown = self._all = ShownEntries(transcript, self._text_cells)
         self.forget()
+
+    def filter(self, only: Search | None) -> None:
+        """Show only what a search found, which must be done, or all entries again."""
+        if only is self.shown.only:
+            return
+        if only is None:
+            self.shown = self._all
+            self.shown.take_new()
+            self.fit()
+        else:
+            self.shown = ShownEntries(self.transcript, self._text_cells, only)
+        self.forget()
+
+    def fit(self) -> bool:
+        """Have the entries laid out for the present width, by and by. Returns whether that has to be."""
+        if self.shown.layout.width == self._text_cells:
+            return False
+        self.shown.layout.change_width(self._text_cells)
+        return True
+
+    @property
+    def _text_cells(self) -> int:
+        return text_cells(self.width) if self.width else 0
 
     def show_partials(self, partials: Iterable[Partial], same_utterance: bool) -> None:
         """Show these under the entries. While an utterance goes on, they never take fewer rows than before."""
@@ -86,7 +110,7 @@ class LogRows:
             whole = text + (UNCONFIRMED if partial.unconfirmed else MORE)
             looks = [(0, settled, self._style_of("final")), (settled, len(whole), self._style_of("partial"))]
             sign = MARK if self.transcript.mark_is_coming(partial.track) else ""
-            starts = row_starts(whole, text_cells(self.width))
+            starts = row_starts(whole, self._text_cells)
             # Selecting words that are still to change makes no sense: for the mouse they are the last caption's end.
             entry, end = self._end()
             self._tail.append(ShownText(entry, whole, starts, looks, self._matches_in(text), NOW, sign, end))
@@ -118,7 +142,7 @@ class LogRows:
             shown = self._texts[index] = ShownText(
                 index,
                 text,
-                row_starts(text, text_cells(self.width)),
+                row_starts(text, self._text_cells),
                 [(0, len(text), self._style_of(entry_style(entry)))],
                 over,
                 "" if continues else time_of_day(entry.wall, seconds=self.width >= LONG_TIME_FROM),

@@ -1,7 +1,7 @@
 """Where a caption's rows begin, counted in terminal cells.
 
-100,000 captions are wrapped again at each resize, so the common case (every character one cell wide) is decided by
-one regular expression, and only other texts are cut into graphemes.
+100,000 captions are wrapped again at each resize, so the common cases (every character one cell wide, or every one by
+itself one or two) are decided by a regular expression, and only other texts are cut into graphemes by their table.
 """
 
 import re
@@ -15,7 +15,12 @@ ONE_CELL = (
     r"\u05d0-\u05ea\u0620-\u064a\u0660-\u066d\u0671-\u06d3"  # Hebrew and Arabic letters, without marks
     r"\u2010-\u2027\u2030-\u205e"  # dashes, quotation marks, ellipsis
 )
+TWO_CELLS = (
+    r"\u3001-\u3029\u3030-\u303e\u3041-\u3096\u309b-\u30ff"  # punctuation, kana
+    r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"  # Han, Hangul, full-width forms
+)
 _only_one_cell = re.compile(f"[{ONE_CELL}]*").fullmatch
+_one_or_two_cells = re.compile(f"[{ONE_CELL}{TWO_CELLS}]*").fullmatch
 
 
 def row_starts(text: str, width: int) -> list[int]:
@@ -40,6 +45,10 @@ def row_starts(text: str, width: int) -> list[int]:
 
 def graphemes(text: str) -> Iterator[tuple[int, int, int]]:
     """Yield what a terminal shows as one character: (first, one past the last) character of `text`, and its cells."""
+    if _one_or_two_cells(text) is not None:
+        for begin, character in enumerate(text):
+            yield begin, begin + 1, 2 if character > "\u3000" else 1
+        return
     spans = split_graphemes(text)[0]
     number = 0
     while number < len(spans):
@@ -53,7 +62,7 @@ def graphemes(text: str) -> Iterator[tuple[int, int, int]]:
 
 def has_clusters(text: str) -> bool:
     """Whether some of what a terminal shows as one character is several, such as a letter with an accent of its own."""
-    return _only_one_cell(text) is None and any(
+    return _one_or_two_cells(text) is None and any(
         get_character_cell_size(character) == 0 or _is_half_a_flag(character) for character in text
     )
 
@@ -67,7 +76,7 @@ def _grapheme_row_starts(text: str, width: int) -> list[int]:
     column = 0
     breakable = column_there = 0
     for begin, end, cells in graphemes(text):
-        space = text[begin] == " "
+        space = text[begin:end] == " "
         while column + cells > width and begin > starts[-1] and not space:
             if breakable > starts[-1] and cells < 2:
                 starts.append(breakable)
