@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from captions import __version__
 from captions.audio.source import AudioFormat
-from captions.audio.stream import headerless
+from captions.audio.stream import SOON, headerless
 from captions.errors import InputError
 from captions.plain_text import plain
 
@@ -117,6 +117,8 @@ class WebMedia:
         file = self._opened(self._location, 0, 0.0)
         # Everything is opened here. FFmpeg keeps a connection that it opened itself, so it must not try to.
         options = {"protocol_whitelist": ",".join(WEB), "http_persistent": "0", "http_multiple": "0"}
+        if file.size is None:
+            options |= SOON
         kind = None
         if headerless(self._location.path):
             kind, options = (
@@ -221,8 +223,7 @@ class WebFile:
                 self._request(self._position)
                 break
             except (OSError, http.client.HTTPException) as error:
-                for_good = isinstance(error, urllib.error.HTTPError) and error.code < 500
-                if for_good or time.monotonic() + waits > until or self._interrupted.wait(waits):
+                if _is_final(error) or time.monotonic() + waits > until or self._interrupted.wait(waits):
                     raise unreachable(self._location, error) from None
             waits = min(LONGEST_WAIT, 2 * waits)
         assert self._response is not None
@@ -248,7 +249,7 @@ class WebFile:
             self._let_go()
             if self._interrupted.is_set():
                 break
-            if self.size is None or isinstance(failure, _Changed) or time.monotonic() + waits > until:
+            if self.size is None or _is_final(failure) or time.monotonic() + waits > until:
                 raise self._broke_off(failure) from None
             self._interrupted.wait(waits)
             waits = min(LONGEST_WAIT, 2 * waits)
@@ -338,6 +339,14 @@ def shut_down(connection: socket.socket) -> None:
 
 class _Changed(OSError):
     """What is there now is another file than what was begun."""
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether another try would fail as well."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code < 500
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return isinstance(reason, _Changed | ssl.SSLCertVerificationError)
 
 
 def unreachable(location: Location, error: Exception) -> InputError:
