@@ -65,6 +65,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         "caption-log--sign",
         "caption-log--match",
         "caption-log--match-current",
+        "caption-log--selection",
     }
     following: reactive[bool] = reactive(True, repaint=False)
     """Whether the live end is kept in sight."""
@@ -202,11 +203,7 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
 
     def _style(self, name: str) -> Style:
         if name not in self._styles:
-            self._styles[name] = (
-                self.screen.get_component_rich_style("screen--selection")
-                if name == "selection"
-                else self.get_component_rich_style(f"caption-log--{name}")
-            )
+            self._styles[name] = self.get_component_rich_style(f"caption-log--{name}")
         return self._styles[name]
 
     def notify_style_update(self) -> None:
@@ -483,7 +480,9 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
             self.go_to(here)
 
     def _select(self, first: int, last: int) -> None:
-        self.screen.selections = {self: selection_of(self._rows.shown, first, last)}
+        selection = selection_of(self._rows.shown, first, last)
+        self.screen.selections = {self: selection}
+        self.selection_updated(selection)
 
     def stop_selecting(self) -> None:
         """Select nothing any more."""
@@ -511,10 +510,11 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         return (shown.entry_at(item), character), (end, len(shown.text(end)))
 
     def selection_updated(self, selection: Selection | None) -> None:
-        """Show what is selected."""
-        if selection is None:
+        """Show what is selected now; Textual tells each change a little later."""
+        selected = self.text_selection
+        if selected is None:
             self._selected_from = None
-        self._rows.selected = None if selection is None else ends_of(selection, *self._in_sight())
+        self._rows.selected = None if selected is None else ends_of(selected, *self._in_sight())
         self._rows.forget()
         if self._rows.width:
             self._repaint()

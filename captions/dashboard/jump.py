@@ -7,7 +7,7 @@ from datetime import time as time_of_day
 from captions.dashboard.entry_text import duration
 from captions.transcript.transcript import Transcript, begins
 
-HOW = "14:05, -5 or +5 minutes, or 30 for minute 30."
+HOW = "14:05, -5, +5 or minute 30"
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _MINUTES = re.compile(r"([+-]?)\s*(\d{1,6})")
@@ -38,4 +38,4 @@ def entry_at(typed: str, transcript: Transcript, here: int, now: datetime) -> in
         if seconds > transcript.length:
             raise ValueError(f"The session is only {duration(transcript.length)} long.")
         return transcript.at(seconds)
-    raise ValueError(f"That is no time. {HOW}")
+    raise ValueError("No time. Try 14:05, -5 or 30.")

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import ClassVar
 
 from textual import events, on
-from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -37,7 +36,8 @@ class Pill(Static):
 
 
 def _key(keys: str, action: str, what: str, id: str, tooltip: str = "") -> Binding:
-    return Binding(keys, action, what, show=False, id=f"log.{id}", tooltip=tooltip or what)
+    # With priority, so that it is done before the next key is looked at, which may be typed into the prompt already.
+    return Binding(keys, action, what, show=False, priority=True, id=f"log.{id}", tooltip=tooltip or what)
 
 
 class LogPane(Container):
@@ -82,6 +82,13 @@ class LogPane(Container):
         yield self.log_view
         yield self.prompt
         yield self.pill
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Leave keys to what is typed while something is asked for, and to the app when there is nothing to end."""
+        log = self.log_view
+        if action == "back":
+            return bool(self.prompt.asking or log.text_selection or log.filtered or log.search)
+        return not self.prompt.asking and (action != "copy_selection" or log.text_selection is not None)
 
     # What is said
 
@@ -174,14 +181,14 @@ class LogPane(Container):
 
     @on(Input.Blurred, "#log-prompt-input")
     def _left(self) -> None:
-        if self.prompt.asking:
+        if self.prompt.asking and self.screen.focused is not self.prompt.input:
             self._stop_asking()
 
     def _stop_asking(self) -> None:
         self._before = None
         self.prompt.stop_asking()
-        if self.prompt.input.has_focus:
-            self.log_view.focus()
+        if self.screen.focused is self.prompt.input:
+            self.screen.set_focus(self.log_view)
         self._show_state()
 
     def action_match(self, direction: int) -> None:
@@ -226,10 +233,8 @@ class LogPane(Container):
             log.stop_selecting()
         elif log.filtered:
             log.show_only_matches(False)
-        elif log.search is not None:
-            log.look_for("")
         else:
-            raise SkipAction
+            log.look_for("")
 
     # Moving
 
@@ -303,11 +308,8 @@ class LogPane(Container):
 
     def action_copy_selection(self) -> None:
         """Copy what is selected, and select nothing any more."""
-        log = self.log_view
-        if log.text_selection is None:
-            raise SkipAction
-        self.notify(copy(self.app, log.selected()), markup=False)
-        log.stop_selecting()
+        self.notify(copy(self.app, self.log_view.selected()), markup=False)
+        self.log_view.stop_selecting()
 
     def on_key(self, event: events.Key) -> None:
         """Copy by the keys of Textual's screen, too, which would do it without a word and without a limit."""

@@ -31,7 +31,7 @@ class LogPrompt(Horizontal):
             self.input.value = ""
         self.label.display = self.input.display = self.display = True
         self.say("")
-        self.input.focus()
+        self.screen.set_focus(self.input)  # at once: the next key may be there already
 
     def refuse(self, sentence: str) -> None:
         """Say what is wrong with what was typed, where it stood, until something else is."""

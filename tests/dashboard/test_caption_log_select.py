@@ -28,7 +28,7 @@ def said(pilot: Pilot[None]) -> list[str]:
 
 
 def selected_cells(log: CaptionLog, y: int) -> str:
-    style = log.screen.get_component_rich_style("screen--selection")
+    style = log.get_component_rich_style("caption-log--selection")
     return "".join(
         segment.text for segment in log.render_line(y) if segment.style and segment.style.bgcolor == style.bgcolor
     )
@@ -46,6 +46,7 @@ async def test_the_mouse_selects_characters_across_rows_and_captions_without_tim
         assert list(log.selected()) == ["two three four five six seven"]
         assert selected_cells(log, 0) == "two three four five six"
         assert selected_cells(log, 1) == "seven"
+        assert all(segment.style.color != segment.style.bgcolor for segment in log.render_line(1) if segment.style)
         await drag(pilot, (10, 3), (8, 2))
         assert list(log.selected()) == ["twelve", "and"]
         await pilot.press("ctrl+c")
