@@ -64,6 +64,7 @@ class PulseServer:
         self.environment = environment
         self._command = command
         self._players: list[subprocess.Popen[bytes]] = []
+        self._modules: dict[str, str] = {}
         self.start()
 
     def start(self) -> None:
@@ -85,10 +86,26 @@ class PulseServer:
         self.kill()
         pytest.fail("PulseAudio did not start")
 
-    def play(self, wav: Path) -> subprocess.Popen[bytes]:
-        """Play a file into the sink; returns at once."""
+    def add_output(self, description: str, sink: str = "") -> None:
+        """Add another output, a null sink with this name for people; `sink` is the server's, if not the same."""
+        self._modules[description] = self.control(
+            "load-module",
+            "module-null-sink",
+            f"sink_name={sink or description.replace(' ', '_')}",
+            "rate=48000",
+            "channels=2",
+            "norewinds=1",
+            f"sink_properties='device.description=\"{description}\"'",
+        ).strip()
+
+    def remove_output(self, description: str) -> None:
+        """Take an output away, as when headphones are unplugged."""
+        self.control("unload-module", self._modules.pop(description))
+
+    def play(self, wav: Path, sink: str = "loopback") -> subprocess.Popen[bytes]:
+        """Play a file into a sink; returns at once."""
         player = subprocess.Popen(
-            ["paplay", "--latency-msec=500", str(wav)],
+            ["paplay", f"--device={sink}", "--latency-msec=500", str(wav)],
             env=os.environ | self.environment,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
