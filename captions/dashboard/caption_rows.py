@@ -94,14 +94,15 @@ class ShownText:
 
     def _words(self, first: int, last: int) -> Iterator[Segment]:
         """Yield the text from the character `first` to before `last`."""
+        over = [look for look in self.over if look[0] < last and look[1] > first]
         cuts = {first, last}
-        for begin, end, _ in (*self.looks, *self.over):
+        for begin, end, _ in (*self.looks, *over):
             cuts.update(cut for cut in (begin, end) if first < cut < last)
         if has_clusters(self.text[first:last]):  # Textual finds the character under the mouse by adding up cells
             cuts.update(first + begin for begin, _, _ in graphemes(self.text[first:last]))
         for begin, end in pairwise(sorted(cuts)):
             style = next(style for look_begin, look_end, style in self.looks if look_begin <= begin < look_end)
-            for over_begin, over_end, over_style in self.over:
+            for over_begin, over_end, over_style in over:
                 if over_begin <= begin < over_end:
                     style += over_style
             place = begin if self.only is None else self.only

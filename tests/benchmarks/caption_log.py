@@ -23,23 +23,20 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psutil
-from rich.console import RenderableType
 from rich.text import Text
-from textual._compositor import ChopsUpdate
 from textual.app import App, ComposeResult
-from textual.screen import Screen
 from textual.widgets import RichLog
 
 from captions.dashboard.app import CaptionsApp
-from captions.dashboard.log_pane import LogPane
-from captions.dashboard.painting import TightUpdate
-from captions.dashboard.themes import DARK
+from captions.dashboard.worker import Device, OnEvent
 from captions.events import Final, Partial
+from captions.settings import Settings
 from captions.transcript.transcript import Transcript
+from tests.dashboard.fake_engine import FakeEngine
 
 COLUMNS, LINES, OTHER_COLUMNS = 120, 30, 100
 START = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -69,42 +66,33 @@ def captions(script: str, count: int) -> list[Final]:
     return made
 
 
-class BareApp(App[None]):
-    """A log and nothing else, painted as the dashboard paints."""
+class Probe:
+    """Counts what an app writes, and for how long its loop stands still, while `measure` puts it to work."""
 
-    CSS_PATH = CaptionsApp.CSS_PATH
-
-    def __init__(self, measure: Callable[["BareApp"], Awaitable[dict[str, float]]]) -> None:
-        super().__init__()
-        self.register_theme(DARK)
-        self.theme = DARK.name
-        self.animation_level = "none"
+    def __init__(self, app: App[None], measure: Callable[["Probe"], Awaitable[dict[str, float]]]) -> None:
+        self.app = app
         self.written = 0
         self.longest_block = 0.0
         self.figures: dict[str, float] = {}
         self._measure = measure
 
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, ChopsUpdate):
-            renderable = TightUpdate(renderable.chops, renderable.spans, renderable.chop_ends)
-        super()._display(screen, renderable)
-
-    def on_ready(self) -> None:
-        """Count what is written, and begin."""
-        assert self._driver is not None
-        write = self._driver.write
+    def start(self) -> None:
+        """Begin, once the app is there."""
+        driver = self.app._driver
+        assert driver is not None
+        write = driver.write
 
         def counted(data: str) -> None:
             self.written += len(data.encode())
             write(data)
 
-        self._driver.write = counted  # type: ignore[method-assign]
-        self.run_worker(self._run())
-        self.run_worker(self._watch())
+        driver.write = counted  # type: ignore[method-assign]
+        self.app.run_worker(self._run())
+        self.app.run_worker(self._watch())
 
     async def _run(self) -> None:
         self.figures = await self._measure(self)
-        self.exit()
+        self.app.exit()
 
     async def _watch(self) -> None:
         while True:
@@ -115,7 +103,7 @@ class BareApp(App[None]):
     async def painted(self) -> None:
         """Wait until all that was asked for is painted."""
         done = asyncio.Event()
-        self.call_after_refresh(done.set)
+        self.app.call_after_refresh(done.set)
         await done.wait()
 
     def change_columns(self, columns: int) -> None:
@@ -123,20 +111,41 @@ class BareApp(App[None]):
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
 
 
-class OurApp(BareApp):
-    """The caption log."""
+class OurApp(CaptionsApp):
+    """The dashboard without its settings, and with an engine that says nothing."""
 
-    def compose(self) -> ComposeResult:
-        self.pane = LogPane()
-        yield self.pane
+    def __init__(self, script: str, count: int) -> None:
+        super().__init__(Settings(), self._silent_engine, self._no_devices)
+        self.probe = Probe(self, partial(ours, script, count))
+
+    async def _silent_engine(self, on_event: OnEvent) -> FakeEngine:
+        return FakeEngine(on_event, Settings())
+
+    async def _no_devices(self) -> list[Device]:
+        return []
+
+    def on_ready(self) -> None:
+        """Begin."""
+        self.sidebar.add_class("-closed")
+        self.probe.start()
 
 
-class RichLogApp(BareApp):
-    """Textual's log."""
+class RichLogApp(App[None]):
+    """Textual's log, and nothing else."""
+
+    animation_level = "none"
+
+    def __init__(self, script: str, count: int) -> None:
+        super().__init__()
+        self.probe = Probe(self, partial(rich_logs, script, count))
 
     def compose(self) -> ComposeResult:
         self.rich_log = RichLog(wrap=True, auto_scroll=True)
         yield self.rich_log
+
+    def on_ready(self) -> None:
+        """Begin."""
+        self.probe.start()
 
 
 async def until(holds: Callable[[], object]) -> None:
@@ -147,11 +156,11 @@ async def until(holds: Callable[[], object]) -> None:
 class Timed:
     """How many milliseconds it took, and the longest block of the event loop meanwhile."""
 
-    def __init__(self, app: BareApp) -> None:
-        self._app = app
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
 
     def __enter__(self) -> "Timed":
-        self._app.longest_block = 0.0
+        self._probe.longest_block = 0.0
         self._began = time.perf_counter()
         return self
 
@@ -163,108 +172,112 @@ class Timed:
 
     async def block(self) -> float:
         await asyncio.sleep(0.01)
-        return 1_000 * self._app.longest_block
+        return 1_000 * self._probe.longest_block
 
 
 def resident() -> float:
     return float(psutil.Process().memory_info().rss) / 1e6
 
 
-async def ours(app: BareApp, script: str, count: int) -> dict[str, float]:
+async def ours(script: str, count: int, probe: Probe) -> dict[str, float]:
     """Measure the caption log."""
+    app = probe.app
     assert isinstance(app, OurApp)
-    log, said, figures = app.pane.log_view, captions(script, count), {}
+    log, said, figures = app.captions, captions(script, count), {}
     before = resident()
-    with Timed(app) as fill:
+    with Timed(probe) as fill:
         transcript = Transcript(said)
     made = fill.took
-    with Timed(app) as opened:
+    with Timed(probe) as opened:
         log.open(transcript)
-        await app.painted()
+        await probe.painted()
     figures["fill"] = made + opened.took
     figures["  of it showing the transcript"] = opened.took
     await until(lambda: log.settled)
     figures["  longest block, transcript made elsewhere"] = await opened.block()
     figures["memory beyond the captions"] = resident() - before
     log.go_to(count // 2)
-    await app.painted()
-    with Timed(app) as resize:
-        app.change_columns(OTHER_COLUMNS)
-        await until(lambda: log.size.width == OTHER_COLUMNS)
-        await app.painted()
+    await probe.painted()
+    wide = log.size.width
+    with Timed(probe) as resize:
+        probe.change_columns(OTHER_COLUMNS)
+        await until(lambda: log.size.width < wide)
+        await probe.painted()
         figures["resize, in sight"] = resize.so_far()
         await until(lambda: log.settled)
     figures["resize, all done"] = resize.took
     figures["  longest block"] = await resize.block()
     log.focus()
-    with Timed(app) as pages:
+    with Timed(probe) as pages:
         for _ in range(PAGES):
             app.pane.action_page(-1)
-            await app.painted()
+            await probe.painted()
     figures["page up"] = pages.took / PAGES
-    with Timed(app) as search:
+    with Timed(probe) as search:
         log.look_for(SOUGHT[script])
         await until(lambda: log.settled)
     figures["search"] = search.took
     figures["  longest block "] = await search.block()
     log.look_for("")
-    app.change_columns(COLUMNS)
-    await until(lambda: log.size.width == COLUMNS)
+    probe.change_columns(COLUMNS)
+    await until(lambda: log.size.width == wide)
     await until(lambda: log.settled)
     log.follow()
-    await app.painted()
+    await probe.painted()
 
-    async def show(partial: str) -> None:
-        log.show_partial(Partial("1", 0.0, 1.0, partial))
-        await app.painted()
+    async def show(text: str) -> None:
+        log.show_partial(Partial("1", 0.0, 1.0, text))
+        await probe.painted()
 
     async def add(text: str) -> None:
         log.add([Final("1", 0.0, 1.0, START, text, True)])
-        await app.painted()
+        await probe.painted()
 
-    figures.update(await tail(app, script, show, add))
+    figures.update(await tail(probe, script, show, add))
     return figures
 
 
-async def rich_logs(app: BareApp, script: str, count: int) -> dict[str, float]:
+async def rich_logs(script: str, count: int, probe: Probe) -> dict[str, float]:
     """Measure RichLog, with its last lines taken off and written anew for a partial: it has no way to replace them."""
+    app = probe.app
     assert isinstance(app, RichLogApp)
     log, said, figures = app.rich_log, captions(script, count), {}
     before = resident()
-    with Timed(app) as fill:
+    with Timed(probe) as fill:
         for caption in said:
             log.write(Text(caption.text))
-        await app.painted()
+        await probe.painted()
     figures["fill"] = fill.took
     figures["  longest block, transcript made elsewhere"] = await fill.block()
     figures["memory beyond the captions"] = resident() - before
     log.focus()
-    with Timed(app) as pages:
+    with Timed(probe) as pages:
         for _ in range(PAGES):
             log.scroll_page_up(animate=False)
-            await app.painted()
+            await probe.painted()
     figures["page up"] = pages.took / PAGES
     log.scroll_end(animate=False)
-    await app.painted()
+    await probe.painted()
     settled = len(log.lines)
 
-    async def show(partial: str) -> None:
+    async def show(text: str) -> None:
         del log.lines[settled:]
         log._line_cache.clear()
-        log.write(Text(partial))
-        await app.painted()
+        log.write(Text(text))
+        log.refresh()
+        await probe.painted()
 
     async def add(text: str) -> None:
         nonlocal settled
         await show(text)
         settled = len(log.lines)
 
-    figures.update(await tail(app, script, show, add))
+    figures.update(await tail(probe, script, show, add))
     return figures
 
 
 async def tail(
-    app: BareApp, script: str, show: Callable[[str], Awaitable[None]], add: Callable[[str], Awaitable[None]]
+    probe: Probe, script: str, show: Callable[[str], Awaitable[None]], add: Callable[[str], Awaitable[None]]
 ) -> dict[str, float]:
     """Measure utterances that grow by eight partials and become final."""
     said = SAID[script]
@@ -272,13 +285,13 @@ async def tail(
     busy = 0.0
     for number in range(UPDATES):
         step = number % 8
-        before, began = app.written, time.process_time()
+        before, began = probe.written, time.process_time()
         if step < 7:
             await show(said[: len(said) * (step + 1) // 8])
             busy += time.process_time() - began
         else:
             await add(said)
-        written[step].append(app.written - before)
+        written[step].append(probe.written - before)
     return {
         "processor time of a partial": 1_000 * busy / (UPDATES * 7 / 8),
         "bytes of a partial that begins a row (scrolls)": statistics.mean(written[0]),
@@ -318,12 +331,10 @@ def drain(descriptor: int) -> None:
 
 def child(kind: str, script: str, count: int, report: Path) -> None:
     """Measure in this process, and write the figures."""
-    measure = ours if kind == "ours" else rich_logs
-    app_type = OurApp if kind == "ours" else RichLogApp
-    app = app_type(lambda app: measure(app, script, count))
+    app = OurApp(script, count) if kind == "ours" else RichLogApp(script, count)
     app.run(mouse=False)
-    if app.figures:
-        report.write_text(json.dumps(app.figures))
+    if app.probe.figures:
+        report.write_text(json.dumps(app.probe.figures))
 
 
 def unit_of(name: str) -> str:

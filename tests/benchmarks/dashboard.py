@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from captions.dashboard.caption_log import EMPTY
+from captions.dashboard.log_rows import EMPTY
 from captions.events import InputChanged
 from captions.transcript.journal import read_journal
 from tests.dashboard.terminal import Terminal
