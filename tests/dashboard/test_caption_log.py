@@ -4,8 +4,10 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from textual.pilot import Pilot
 
+from captions.dashboard import caption_log
 from captions.dashboard.caption_log import CaptionLog
 from captions.dashboard.log_pane import Pill
 from captions.dashboard.wrapping import row_starts
@@ -239,7 +241,10 @@ async def test_clearing_empties_the_screen_and_captions_go_on() -> None:
         assert "after" in lines_of(log)[0]
 
 
-async def test_after_a_resize_what_is_in_sight_is_right_at_once_and_the_rest_follows_without_moving_it() -> None:
+async def test_after_a_resize_what_is_in_sight_is_right_at_once_and_the_rest_follows_without_moving_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(caption_log, "RESIZE_REST_SECONDS", 1.0)
     transcript = Transcript(final(f"{number} {LONG}", number) for number in range(20_000))
     async with open_log(80, 10) as (log, pilot):
         log.open(transcript)
