@@ -24,6 +24,9 @@ from captions.plain_text import plain
 ANSWER_LIMIT = 5.0
 """Seconds within which the sound server must answer a question."""
 
+UNSUBSCRIBED_SECONDS = 0.5
+"""How often is looked again while it is not known that the sound server tells of changes."""
+
 PULSE = "pulse"
 """PortAudio's name of the sound server, through ALSA's plugin."""
 
@@ -83,6 +86,7 @@ async def _watch(recording: Recording, output: Output, *, follow_default: bool) 
     """Break the recording off when what it hears is not the output's monitor any more, or not the default one's."""
     process = await _start("subscribe")
     assert process.stdout is not None
+    subscribed = False
     try:
         while True:
             try:
@@ -96,13 +100,26 @@ async def _watch(recording: Recording, output: Output, *, follow_default: bool) 
                     return recording.fail(InputError(message, "What it plays through now is heard instead."))
             except InputError as error:
                 return recording.fail(error)
-            while line := await process.stdout.readline():
-                if any(word in line for word in (b" source", b" sink", b" server", b" card")):
-                    break
-            else:
+            subscribed = await _until_news(process.stdout, subscribed)
+            if process.stdout.at_eof():
                 return None  # the server has ended, which the recording finds out by itself
     finally:
         await portaudio.end(process)
+
+
+async def _until_news(lines: asyncio.StreamReader, subscribed: bool) -> bool:
+    """Wait until the sound server tells of a change that matters; return whether it is known to tell of changes.
+
+    It does not say when it begins to. But it tells of every client, and each question that is asked here is one: so
+    when nothing at all comes, it has not begun yet, and one must look again.
+    """
+    while True:
+        try:
+            line = await asyncio.wait_for(lines.readline(), None if subscribed else UNSUBSCRIBED_SECONDS)
+        except TimeoutError:
+            return False
+        if not line or not subscribed or any(word in line for word in (b" source", b" sink", b" server", b" card")):
+            return bool(line)
 
 
 async def _is_heard(recording: Recording, output: Output) -> bool:
