@@ -25,6 +25,12 @@ SOURCE is microphone, microphone:PART of a device's name, sample, or the path of
 Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a user account) or from
 --credentials-file, never from a flag. Without any, speech is recognised on this machine.
 """
+COMPLETION = """\
+For the shell that is open, and in its start-up file for every one:
+  bash   source <(captions completion bash)        in ~/.bashrc
+  zsh    source <(captions completion zsh)         in ~/.zshrc, after compinit
+  fish   captions completion fish | source         in ~/.config/fish/config.fish
+"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -102,6 +108,15 @@ def build_parser() -> argparse.ArgumentParser:
     devices.add_argument("--json", action="store_true", help="as JSON")
 
     command("settings", "Show every setting, its value and what set it, as a settings file.")
+
+    doctor = command("doctor", "Look at all that captions needs here, and say what mends what is wrong.")
+    from captions.doctor.command import add_arguments as add_doctor_arguments
+
+    add_doctor_arguments(doctor)
+
+    completion = command("completion", "Print the script by which a shell completes what is typed.", settings=False)
+    completion.epilog, completion.formatter_class = COMPLETION, argparse.RawDescriptionHelpFormatter
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that is to read it")
     return parser
 
 
@@ -139,6 +154,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code. Errors are told in a sentence, never as a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
     parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what could be typed
+        from captions.completion import complete
+
+        complete(parser)
     known = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction)).choices
     if not words or (words[0] not in known and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "live")
@@ -258,10 +277,26 @@ def _settings(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _doctor(arguments: argparse.Namespace) -> int:
+    from captions.doctor.command import run
+    from captions.remembered import recall
+
+    return run(arguments, lambda: _load(arguments, recall().settings))
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from captions.completion import script
+
+    print(script(arguments.shell))
+    return ExitCode.OK
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "live": _live,
     "transcribe": _transcribe,
     "serve": _serve,
     "devices": _devices,
     "settings": _settings,
+    "doctor": _doctor,
+    "completion": _completion,
 }

@@ -18,6 +18,7 @@ class ExitCode(IntEnum):
     CREDENTIALS = 5
     UNREACHABLE = 6
     STORAGE = 7
+    FOUND_PROBLEM = 8
     INTERRUPTED = 130
 
 

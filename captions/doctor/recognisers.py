@@ -1,0 +1,214 @@
+"""Who listens: the service with the credentials for it, and the recogniser on this machine."""
+
+import os
+import stat
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from captions.doctor.checks import Finding, Verdict, in_thread
+from captions.doctor.machine import Imports
+from captions.errors import CredentialsError, StreamError
+from captions.recognition.credentials import Kind, find_credentials
+from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
+from captions.settings import Settings
+
+if TYPE_CHECKING:
+    from captions.recognition.recognizer import RecognitionOptions, Recognizer
+
+SAMPLE_SECONDS = 4.0
+"""How much of the sample is recognised."""
+STARTING_LIMIT = 40.0
+"""Seconds for the start of the recogniser on this machine and its test."""
+OPENING_LIMIT = 20.0
+"""Seconds for a stream to be opened and ended."""
+SILENCE_SAMPLES = 3_200
+"""Of the one stream that is opened: 0.2 s at 16 kHz, far within the first unit that is billed."""
+
+
+class Asked:
+    """What the settings ask for. `environment` holds credentials and proxies."""
+
+    def __init__(self, settings: Settings, imports: Imports, environment: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self.imports = imports
+        self.environment = environment
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the endpoint is another than the service's own."""
+        return parse_endpoint(self.settings.endpoint) != parse_endpoint(SPEECHKIT)
+
+    def uses_service(self) -> bool:
+        """Whether a recogniser at the endpoint listens, as `choose.make_recognizer` decides. May read a file."""
+        if self.settings.recognizer != "auto":
+            return self.settings.recognizer == "speechkit-v2"
+        try:
+            return self.elsewhere or self.credentials() is not None
+        except CredentialsError:
+            return True
+
+    def credentials(self) -> object | None:
+        """Return the credentials, None where there are none. Raises CredentialsError."""
+        return find_credentials(self.environment, self.settings.credentials_file, self.settings.folder_id)
+
+
+HERE = "Not needed: speech is recognised on this machine"
+
+
+def look_at_credentials(asked: Asked) -> Callable[[], Awaitable[Finding]]:
+    """Return the check of where credentials come from; they are never shown."""
+
+    def look() -> Finding:
+        settings, environment = asked.settings, asked.environment
+        if not asked.uses_service():
+            return Finding(Verdict.NOT_CHECKED, HERE)
+        found = find_credentials(environment, settings.credentials_file, settings.folder_id)
+        if found is None and not asked.elsewhere:
+            return Finding(
+                Verdict.PROBLEM,
+                "There are none, and SpeechKit needs some",
+                "Set API_KEY or IAM_TOKEN in the environment, or name a file with --credentials-file.",
+            )
+        if found is None:
+            return Finding(Verdict.GOOD, "None; other servers may do without", facts={"kind": ""})
+        name = "API_KEY" if found.kind is Kind.API_KEY else "IAM_TOKEN"
+        where = f"the file {settings.credentials_file}" if settings.credentials_file else "the environment"
+        with_folder = ", with a folder" if found.folder_id else ""
+        facts = {"kind": name, "where": settings.credentials_file or "environment", "folder": bool(found.folder_id)}
+        text = f"{name} from {where}{with_folder}"
+        if settings.credentials_file and os.name == "posix":
+            mode = Path(settings.credentials_file).expanduser().stat().st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                return Finding(
+                    Verdict.WARNING,
+                    f"{text}, which others can read",
+                    f"chmod 600 {settings.credentials_file}",
+                    facts=facts,
+                )
+        return Finding(Verdict.GOOD, text, facts=facts)
+
+    return lambda: in_thread(look)
+
+
+def look_at_service(asked: Asked, connect: bool) -> Callable[[], Awaitable[Finding]]:
+    """Return the check whether the service accepts the credentials, by one stream; only with `connect`."""
+
+    async def look() -> Finding:
+        if not await in_thread(asked.uses_service):
+            return Finding(Verdict.NOT_CHECKED, HERE)
+        if not connect:
+            return Finding(Verdict.NOT_CHECKED, f"Whether it accepts streams: --connect opens one{billing(asked)}")
+        if (lacking := await asked.imports.missing("grpc", "google.protobuf", "numpy")) is not None:
+            return lacking
+        return await _try_stream(asked)
+
+    return look
+
+
+def billing(asked: Asked) -> str:
+    """Return what a stream costs, to be told before one is opened."""
+    return " of another server" if asked.elsewhere else ", which is billed as one unit (15 s)"
+
+
+def look_at_local(asked: Asked) -> Callable[[], Awaitable[Finding]]:
+    """Return the check of the recogniser on this machine: it is started, and hears the first words of the sample."""
+
+    async def look() -> Finding:
+        needed = not await in_thread(asked.uses_service)
+        if (lacking := await asked.imports.missing("grpc", "google.protobuf", "numpy", "av")) is not None:
+            return lacking
+        from captions.recognition.local import LocalRecognizer, missing_engine
+
+        if (missing := missing_engine()) is not None:
+            if needed:
+                raise missing
+            return Finding(Verdict.NOT_CHECKED, "It is not installed, and not needed", missing.hint)
+        recognizer = LocalRecognizer()
+        try:
+            began = time.monotonic()
+            await recognizer.prepare()
+            started = time.monotonic() - began
+            text, heard, took = await _recognise_sample(recognizer)
+        finally:
+            await recognizer.aclose()
+        facts = {"start_seconds": round(started, 2), "audio_seconds": heard, "recognition_seconds": round(took, 2)}
+        found = f"ready in {started:.1f} s; {heard:.0f} s of the sample took {took:.1f} s"
+        if not text:
+            return Finding(
+                Verdict.WARNING, f"It is {found}, but it understood nothing of it", _reinstall(), facts=facts
+            )
+        if took > heard:
+            return Finding(
+                Verdict.WARNING,
+                f"It is {found}: slower than speech, so captions will fall behind",
+                "Close what else is at work, or use a recogniser elsewhere.",
+                facts=facts,
+            )
+        return Finding(Verdict.GOOD, f"It is {found}", facts=facts)
+
+    return look
+
+
+def _reinstall() -> str:
+    return "pip install --force-reinstall 'captions[local]'"
+
+
+async def _recognise_sample(recognizer: "Recognizer") -> tuple[str, float, float]:
+    """Return what is understood of the beginning of the sample, how long that is, and how long it took."""
+    from captions.audio.source import AudioFormat, open_source
+    from captions.recognition.recognizer import RecognitionOptions
+
+    source = await open_source("sample", AudioFormat(real_time=False))
+    blocks = []
+    try:
+        async for block in source.blocks():
+            blocks.append(block)
+            if block.end >= SAMPLE_SECONDS * block.rate:
+                break
+    finally:
+        await source.aclose()
+    began = time.monotonic()
+    stream = await recognizer.open(RecognitionOptions(language_code=recognizer.languages[0]))
+    try:
+        for block in blocks:
+            await stream.send(block.samples)
+        await stream.half_close()
+        words = [hypothesis.text async for hypothesis in stream.hypotheses() if hypothesis.final]
+    finally:
+        await stream.cancel()
+    return " ".join(words).strip(), blocks[-1].end / blocks[-1].rate, time.monotonic() - began
+
+
+async def _try_stream(asked: Asked) -> Finding:
+    import locale
+
+    from captions.recognition.choose import make_recognizer, recognition_options
+
+    recognizer = await in_thread(lambda: make_recognizer(asked.settings, asked.environment))
+    try:
+        options = recognition_options(asked.settings, recognizer.languages, locale.getlocale()[0] or "")
+        began = time.monotonic()
+        await _open_and_end(recognizer, options)
+        seconds = time.monotonic() - began
+    except StreamError as error:
+        facts = {"accepted": False, "code": error.code}
+        return Finding(Verdict.PROBLEM, f"{recognizer.name}: {error.message}", error.advice, facts=facts)
+    finally:
+        await recognizer.aclose()
+    facts = {"accepted": True, "seconds": round(seconds, 2)}
+    return Finding(Verdict.GOOD, f"{recognizer.name} took a stream, and ended it well, in {seconds:.1f} s", facts=facts)
+
+
+async def _open_and_end(recognizer: "Recognizer", options: "RecognitionOptions") -> None:
+    import numpy as np
+
+    stream = await recognizer.open(options)
+    try:
+        await stream.send(np.zeros(SILENCE_SAMPLES * options.sample_rate_hertz // 16_000, np.int16))
+        await stream.half_close()
+        async for _ in stream.hypotheses():
+            pass
+    finally:
+        await stream.cancel()
