@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Look at all that captions needs on this machine, and say of each thing whether it is good, with the step that mends it
-where it is not. Nothing is changed, nothing is sent to a recogniser's service, and no secret is shown. The exit code
-is 0 when nothing is a problem, and 8 otherwise.
+where it is not. Nothing is changed, no secret is shown, and no stream of a service is opened without --connect. The
+exit code is 0 when nothing is a problem, and 8 otherwise.
 """
 
 
@@ -41,9 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
     if not 0.2 <= seconds <= 60:
-        raise argparse.ArgumentTypeError("it takes 0.2 to 60 seconds")
+        raise argparse.ArgumentTypeError(f"it takes 0.2 to 60 seconds, not {text!r}")
     return seconds
 
 

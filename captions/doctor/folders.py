@@ -12,8 +12,8 @@ from captions.errors import SettingError
 from captions.settings import KEYS, ROWS, Loaded, data_folder, log_folder, nearest
 from captions.settings_file import read, settings_file
 
-BYTES_AN_HOUR = 1_500_000
-"""A journal of an hour of speech, with a place in time for each word: more than was measured."""
+BYTES_AN_HOUR = 1_000_000
+"""Room for the journal of an hour. An hour of speech takes a third of it, or two thirds with the time of each word."""
 LITTLE = 200_000_000
 """Bytes that should be free: a system with less has other troubles soon."""
 TOO_LITTLE = 5_000_000

@@ -109,7 +109,7 @@ def look_at_service(asked: Asked, connect: bool) -> Callable[[], Awaitable[Findi
 
 def billing(asked: Asked) -> str:
     """Return what a stream costs, to be told before one is opened."""
-    return " of another server" if asked.elsewhere else ", which is billed as one unit (15 s)"
+    return ", whose price is not known" if asked.elsewhere else ", which is billed as one unit (15 s)"
 
 
 def look_at_local(asked: Asked) -> Callable[[], Awaitable[Finding]]:

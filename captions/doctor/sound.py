@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,40 +155,59 @@ def in_words(rms: float, silent: bool, clipped: bool) -> str:
 
 
 async def _described(found: list[Device], imports: Imports, listen: float | None) -> Finding:
+    """Return what there is, and how loud each of it is where that is asked for and can be known."""
+    facts = [_facts(device) for device in found]
     if listen is None or (await imports.missing("numpy", "av")) is not None:
-        lines = [_name(device) for device in found]
-        facts = [_facts(device) for device in found]
-        return Finding(Verdict.GOOD, _count(found), lines=tuple(lines), facts={"devices": facts})
-    lines, facts, silent, mute = [], [], [], []
-    seen: set[str] = set()
-    for device in found:
-        fact = _facts(device)
-        facts.append(fact)
-        if device.name in seen or len(seen) >= MOST_LISTENED:
+        return Finding(Verdict.GOOD, _count(found), lines=tuple(map(_name, found)), facts={"devices": facts})
+    lines: list[str] = []
+    heard: dict[str, Heard] = {}
+    for device, fact in zip(found, facts, strict=True):
+        if device.name in heard or len(heard) >= MOST_LISTENED:
             lines.append(f"{_name(device)}: not listened to")
             continue
-        seen.add(device.name)
-        try:
-            levels = await asyncio.wait_for(_levels(device, listen), OPENING_SECONDS + listen)
-        except (InputError, TimeoutError) as error:
-            reason = str(error) or f"it delivered nothing within {OPENING_SECONDS:g} s"
-            lines.append(f"{_name(device)}: {reason}")
-            fact["error"] = reason
-            silent.append(device)
-            continue
-        rms, peak, clipped = _summary(levels)
-        word = in_words(rms, nothing(levels), clipped)
-        lines.append(f"{_name(device)}: {rms:.0f} dBFS, {word}")
-        fact |= {"rms_dbfs": round(rms, 1), "peak_dbfs": round(peak, 1), "level": word}
-        if nothing(levels):
-            mute.append(device)
+        heard[device.name] = one = await _hear(device, listen)
+        lines.append(f"{_name(device)}: {one.text}")
+        fact |= one.facts
     told = {"devices": facts, "seconds": listen}
-    unwell = [device for device in (*silent, *mute) if device.kind == "microphone"]
-    if any(device.default for device in unwell) or len(unwell) == len(found):
-        what = "gives digital silence" if mute else "cannot be recorded"
-        mend = _unmute() if mute else "Is it held by another program? Choose another one in the dashboard."
-        return Finding(Verdict.WARNING, f"{_count(found)}; the default one {what}", mend, tuple(lines), told)
+    if found[0].kind == "microphone" and (fault := _fault(found, heard)):
+        return Finding(Verdict.WARNING, f"{_count(found)}; {fault[0]}", fault[1], tuple(lines), told)
     return Finding(Verdict.GOOD, _count(found), lines=tuple(lines), facts=told)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard of a device: in words, for programs, and whether it could be recorded and was not mute."""
+
+    text: str
+    facts: Mapping[str, object]
+    recorded: bool
+    mute: bool
+
+
+def _fault(found: list[Device], heard: Mapping[str, Heard]) -> tuple[str, str] | None:
+    """Return what is wrong with the default microphone, or with all of them, and what mends it."""
+    default = next((heard[device.name] for device in found if device.default and device.name in heard), None)
+    if default is not None and not default.recorded:
+        return "the default one cannot be recorded", "Is it held by another program? Choose another one."
+    if (default is not None and default.mute) or all(one.mute for one in heard.values()):
+        return f"{'the default one' if default is not None else 'each'} gives digital silence", _unmute()
+    if not any(one.recorded for one in heard.values()):
+        return "none can be recorded", "Are they held by another program, or forbidden?"
+    return None
+
+
+async def _hear(device: Device, seconds: float) -> Heard:
+    from captions.audio.level import FLOOR
+
+    try:
+        levels = await asyncio.wait_for(_levels(device, seconds), OPENING_SECONDS + seconds)
+    except (InputError, TimeoutError) as error:
+        reason = str(error) or f"it delivered nothing within {OPENING_SECONDS:g} s"
+        return Heard(reason, {"error": reason}, recorded=False, mute=False)
+    rms, peak, clipped = _summary(levels)
+    word = in_words(rms, peak <= FLOOR, clipped)
+    facts = {"rms_dbfs": round(rms, 1), "peak_dbfs": round(peak, 1), "level": word}
+    return Heard(f"{rms:.0f} dBFS, {word}", facts, recorded=True, mute=peak <= FLOOR)
 
 
 async def _levels(device: Device, seconds: float) -> "list[Level]":
@@ -203,21 +223,15 @@ async def _levels(device: Device, seconds: float) -> "list[Level]":
                 break
     finally:
         await source.aclose()
+    if not levels:
+        raise InputError("It ended before it delivered anything.")
     return levels
 
 
-def nothing(levels: "list[Level]") -> bool:
-    """Whether there was not a single sample but 0."""
-    from captions.audio.level import FLOOR
-
-    return all(level.peak <= FLOOR for level in levels)
-
-
 def _summary(levels: "list[Level]") -> tuple[float, float, bool]:
-    """Return RMS and peak in dBFS, and whether it was clipped."""
-    power = sum(10 ** (level.rms / 10) for level in levels) / max(1, len(levels))
-    peak = max((level.peak for level in levels), default=-math.inf)
-    return 10 * math.log10(power) if power else -math.inf, peak, any(level.clipped for level in levels)
+    """Return RMS and peak in dBFS, and whether it was clipped. There is one level at least."""
+    power = sum(10 ** (level.rms / 10) for level in levels) / len(levels)
+    return 10 * math.log10(power), max(level.peak for level in levels), any(level.clipped for level in levels)
 
 
 def _limit(listen: float | None) -> float:

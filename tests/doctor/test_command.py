@@ -79,7 +79,7 @@ async def test_a_stream_is_announced_before_it_is_opened_and_no_secret_is_shown(
         words = ("--json", "--connect", "--endpoint", server.target, "--no-tls")
         done = await asyncio.to_thread(doctor, *words, API_KEY=SECRET)
         assert verdicts(done)["service"] == "good", done.stdout
-        assert done.stderr == f"captions: one stream is opened at {server.target} of another server.\n"
+        assert done.stderr == f"captions: one stream is opened at {server.target}, whose price is not known.\n"
         assert SECRET not in done.stdout + done.stderr
         assert len(server.streams) == 1
 

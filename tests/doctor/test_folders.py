@@ -78,8 +78,8 @@ class Usage(NamedTuple):
     ("free", "verdict", "said"),
     [
         (500_000_000_000, Verdict.GOOD, "500 GB are free, which is enough for years of captions"),
-        (300_000_000, Verdict.GOOD, "300 MB are free, which is enough for 200 hours of captions"),
-        (15_000_000, Verdict.WARNING, "15 MB are free, which is enough for 10 hours of captions"),
+        (300_000_000, Verdict.GOOD, "300 MB are free, which is enough for 300 hours of captions"),
+        (15_000_000, Verdict.WARNING, "15 MB are free, which is enough for 15 hours of captions"),
         (900_000, Verdict.PROBLEM, "900 kB are free, which is enough for less than an hour of captions"),
     ],
 )
