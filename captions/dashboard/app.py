@@ -14,39 +14,50 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.color import ColorSystem
 from rich.console import RenderableType
-from textual import on, work
-from textual._compositor import ChopsUpdate
+from textual import events, on, work
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.driver import Driver
+from textual.geometry import Size
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.widgets import Footer, Input
 
+from captions.dashboard.caption_log import CaptionLog
+from captions.dashboard.choices import Choices
 from captions.dashboard.entry_text import safe
+from captions.dashboard.figures import READ_SECONDS, Gauges
+from captions.dashboard.keys import keymap, shown
 from captions.dashboard.level_meter import LevelMeter
 from captions.dashboard.log_pane import LogPane
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
-from captions.dashboard.painting import TightUpdate
+from captions.dashboard.screens.main import MainScreen
 from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
 from captions.dashboard.status_line import StatusLine
 from captions.dashboard.themes import THEMES
-from captions.dashboard.worker import Controls, Device, ListDevices, MakeEngine, run_engine
+from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
 from captions.errors import CaptionsError, ExitCode
-from captions.events import InputChanged, Phase, SessionState, StreamEnded
-from captions.settings import ROWS, Group, Settings, log_folder
+from captions.events import Final, InputChanged, Phase, SessionState, StreamEnded
+from captions.settings import ROWS, Group, Loaded, Settings, log_folder
 
 if TYPE_CHECKING:
     from textual.command import Provider
+
+    from captions.dashboard.figures import Terminal
+    from captions.dashboard.screens.reading_view import ReadingView
 
 DRAIN_SECONDS = 2.0
 """How long the last words may take when the program ends."""
 SIGNAL_SECONDS = 4.0
 """After a signal the process ends within this time, whatever hangs."""
 SEEK_SECONDS = 10.0
+SELDOM = 5
+"""One of so many readings of the figures is shown over a slow link."""
 QUIT = "Wait for the last words, then end"
 HERE = Path(__file__).parent
 
@@ -77,11 +88,20 @@ class CaptionsApp(App[None]):
         Binding("o", "open", "Open", tooltip="Play an audio or video file", id="open"),
         Binding("s", "sample", "Sample", tooltip="Play the sample recording", id="sample"),
         Binding("f2,ctrl+b", "sidebar", "Settings", tooltip="Open or close the settings", id="sidebar"),
+        Binding("ctrl+s", "save_settings", "Save settings", show=False, tooltip="Save them", id="settings.save"),
         Binding("left", "seek(-1)", "Back 10 s", show=False, tooltip="Back in the file", id="seek.back"),
         Binding("right", "seek(1)", "Forward 10 s", show=False, tooltip="Forward in the file", id="seek.forward"),
         Binding("r", "restart", "Restart", show=False, tooltip="Begin the input anew", id="restart"),
         Binding("c", "clear", "Clear", show=False, tooltip="Clear the screen; the transcript stays", id="clear"),
-        Binding("t", "theme", "Theme", show=False, tooltip="Dark or light", id="theme"),
+        Binding("t", "theme", "Theme", show=False, tooltip="The next colours", id="theme"),
+        Binding(
+            "i", "figures", "Figures", show=False, tooltip="How late words are, and what the screen costs", id="figures"
+        ),
+        Binding(
+            "l", "low_bandwidth", "Low bandwidth", show=False, tooltip="Draw less, for a slow link", id="low-bandwidth"
+        ),
+        Binding("p", "stability", "Text", show=False, tooltip="Text raw, steady or calm", id="text"),
+        Binding("z", "reading_view", "Reading view", show=False, tooltip="The newest words alone", id="reading"),
         Binding("end", "live_end", "Live end", show=False, tooltip="Follow what is being said", id="live-end"),
         Binding("ctrl+p", "command_palette", "Commands", show=False, tooltip="All commands", id="commands"),
         Binding("ctrl+z", "nothing", show=False, tooltip="Nothing: stopped, it would lose the sound", id="suspend"),
@@ -89,29 +109,48 @@ class CaptionsApp(App[None]):
 
     def __init__(
         self,
-        settings: Settings,
+        loaded: Loaded,
         make_engine: MakeEngine,
         list_devices: ListDevices,
         clock: Callable[[], float] = time.monotonic,
+        folder: Path | None = None,
     ) -> None:
         super().__init__()
-        self.settings = settings
+        self.choices = Choices(loaded, folder)
         self.engine: Controls | None = None
         self.devices: Sequence[Device] = []
         self._make_engine = make_engine
         self._list_devices = list_devices
         self._exit_code = 0
         self._quitting = False
-        self._file_folder = _folder_of(settings.input)
+        self._reading: ReadingView | None = None
         self.animation_level = "none"
+        self._gauges = Gauges()
+        self._since: float | None = None
+        """When the oldest of the words came that are to be painted, by time.monotonic."""
+        self._figures_shown = False
+        self._suggested = False
+        self._readings = 0
+        self._terminal_size = Size()
         self.status = StatusLine(clock)
         self.meter = LevelMeter()
         self.pane = LogPane()
         self.captions = self.pane.log_view
-        self.sidebar = SettingsSidebar(settings)
+        self.sidebar = SettingsSidebar(self.settings)
         for theme in THEMES.values():
             self.register_theme(theme)
-        self.theme = THEMES[settings.theme].name
+        self.theme = THEMES[self.settings.theme].name
+        self._draw_less_or_more()
+        self.set_keymap(keymap(loaded.keys, str(loaded.file)))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self.choices.settings
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Our own, which leaves out keys that do nothing."""
+        return MainScreen(id="_default")
 
     def get_driver_class(self) -> type[Driver]:
         """Our own driver in place of the one for Linux and macOS, where there is a terminal for it."""
@@ -125,10 +164,18 @@ class CaptionsApp(App[None]):
         return TerminalDriver if terminal_is_there() else stock
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Write no more than what changed."""
-        if isinstance(renderable, ChopsUpdate):
-            renderable = TightUpdate(renderable.chops, renderable.spans, renderable.chop_ends)
-        super()._display(screen, renderable)
+        """Leave it to our driver to write what changed, where that is the driver."""
+        paint = getattr(self._driver, "paint", None)
+        if paint is None or not isinstance(renderable, ChopsUpdate | LayoutUpdate) or self._batch_count:
+            super()._display(screen, renderable)
+            return
+        if self._running and not self._closed:
+            colors = self.console._color_system or ColorSystem.TRUECOLOR
+            if self.settings.low_bandwidth:
+                colors = min(colors, ColorSystem.STANDARD)
+            cursor = self.cursor_position if isinstance(self.focused, Input) else None
+            paint(renderable, colors, cursor, self._since)
+            self._since = None
 
     @property
     def _background_screens(self) -> list[Screen[Any]]:
@@ -150,12 +197,18 @@ class CaptionsApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._end_by_signal, number)
+        if hasattr(self._driver, "paint"):
+            self._gauges.terminal = cast("Terminal", self._driver)
+        self.set_interval(READ_SECONDS, self._read_figures)
         self.captions.focus()
         self.call_after_refresh(self._start_engine)
 
     def _start_engine(self) -> None:
-        coroutine = run_engine(self._make_engine, self.post_message, self._engine_made)
+        coroutine = run_engine(self._make_engine, self.post_message, self._engine_made, self._pace)
         self.run_worker(coroutine, name="engine", group="engine", exclusive=True, exit_on_error=False)
+
+    def _pace(self) -> Pace:
+        return SLOW_PACE if self.settings.low_bandwidth else PACE
 
     def _engine_made(self, engine: Controls) -> None:
         """Take the engine before it runs, with what was changed while there was none."""
@@ -167,28 +220,42 @@ class CaptionsApp(App[None]):
 
     @on(EngineTick)
     def _tick(self, tick: EngineTick) -> None:
+        self._words_came(tick.since)
         for text in tick.partials.values():
             self.captions.show_partial(text)
+            if self._reading is not None:
+                self._reading.show_partial(text)
         if tick.level is not None:
             self.meter.show(tick.level)
         if tick.progress is not None:
             self.status.show_progress(tick.progress)
         if tick.backlog is not None:
+            self._gauges.backlog = tick.backlog
             self.status.show_backlog(tick.backlog)
+        if tick.delays is not None:
+            self._gauges.delays = tick.delays
 
     @on(EntryAdded)
     def _entry_added(self, message: EntryAdded) -> None:
         if isinstance(message.entry, StreamEnded):  # that streams follow one another is nothing to a reader
             self.status.show_billed(message.entry.units_so_far)
             return
+        self._words_came(message.since if isinstance(message.entry, Final) else None)
         self.captions.add([message.entry])
+        if self._reading is not None:
+            self._reading.add(message.entry)
         if isinstance(message.entry, InputChanged):
             self.status.show_progress(None)
             self.meter.show(None)
 
+    def _words_came(self, since: float | None) -> None:
+        # Words out of sight change nothing, and a later frame would pass for theirs.
+        if since is not None and self._since is None and self.captions.following:
+            self._since = since
+
     @on(StateChanged)
     def _state_changed(self, message: StateChanged) -> None:
-        self.status.show_state(message.state)
+        self._show_state(message.state)
         if message.state.phase in {Phase.PAUSED, Phase.ENDED, Phase.NO_INPUT, Phase.FAILED}:
             self.meter.show(None)
         if self.engine is not None:
@@ -200,13 +267,44 @@ class CaptionsApp(App[None]):
         self.engine = None
         self.meter.show(None)
         detail = f"{message.message} {message.hint}".rstrip()
-        self.status.show_state(SessionState(Phase.FAILED, "", detail, self.status.now))
+        self._show_state(SessionState(Phase.FAILED, "", detail, self.status.now))
+
+    def _show_state(self, state: SessionState) -> None:
+        self.status.show_state(state)
+        if self._reading is not None:
+            self._reading.show_state(state)
+
+    # What the screen costs
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Take nothing for granted of what a terminal does with its rows when its size changes."""
+        if event.size == self._terminal_size and self._gauges.terminal is not None:  # it was another one meanwhile
+            self._gauges.terminal.forget()
+            self.call_after_refresh(self._gauges.terminal.repaint)
+        self._terminal_size = event.size
+
+    def _read_figures(self) -> None:
+        """Read the figures, and suggest to draw less when the link is slow, once."""
+        self._readings += 1
+        figures = self._gauges.read(self._figures_shown)
+        if not self.settings.low_bandwidth or self._readings % SELDOM == 0:
+            self.status.show_figures(figures)
+        if self._gauges.link_is_slow and not self._suggested:
+            self._suggested = True
+            key = shown(self, "low-bandwidth") or "the setting low_bandwidth"
+            self.tell(f"The link to this terminal is slow. Press {key} to draw less, and be less late.")
+
+    def _draw_less_or_more(self) -> None:
+        less = self.settings.low_bandwidth
+        self.captions.low_bandwidth = self.meter.low_bandwidth = self.status.low_bandwidth = less
+        self._suggested |= less
 
     # What the person does
 
     def _session_or_tell(self) -> Controls | None:
         if self.engine is None:
-            self.tell("The session has ended; r starts it again." if self._exit_code else "One moment: still starting.")
+            again = f"The session has ended; {shown(self, 'restart')} starts it again."
+            self.tell(again if self._exit_code else "One moment: still starting.")
         return self.engine
 
     def tell(self, message: str, severity: str = "information") -> None:
@@ -215,7 +313,7 @@ class CaptionsApp(App[None]):
 
     def listen_to(self, name: str) -> None:
         """Change the input: a value of the setting `input`."""
-        self.settings = self.settings.changed("input", name)
+        self._take("input", self.settings.changed("input", name))
         self.sidebar.load(self.settings)
         if engine := self._session_or_tell():
             engine.use_input(name)
@@ -225,17 +323,41 @@ class CaptionsApp(App[None]):
         field = self.sidebar.fields[name]
         try:
             settings = self.settings.changed(name, value, label_of(ROWS[name]))
-            if ROWS[name].group is Group.DISPLAY:
-                self.theme = THEMES[settings.theme].name
-            elif engine := self._session_or_tell():
+            if ROWS[name].group is not Group.DISPLAY and (engine := self._session_or_tell()):
                 engine.change_settings(settings)
         except CaptionsError as error:
             field.show_error(str(error))
             if not self.sidebar.display:
                 self.tell(str(error), "error")
             return
-        self.settings = settings
+        self._take(name, settings)
         field.load(getattr(settings, name))
+        if name == "theme":
+            self.theme = THEMES[settings.theme].name
+        elif name == "low_bandwidth":
+            self._draw_less_or_more()
+            self.refresh()
+
+    def _take(self, name: str, settings: Settings) -> None:
+        self.choices.take(name, settings)
+        self._show_unsaved()
+
+    def _show_unsaved(self) -> None:
+        self.sidebar.show_unsaved(self.choices.unsaved, shown(self, "settings.save"))
+
+    @work(group="save", exit_on_error=False)
+    async def action_save_settings(self) -> None:
+        """Write what was changed here into the settings file."""
+        for name, value in self.sidebar.typed().items():
+            self.change_setting(name, value)
+        if not (changes := self.choices.unsaved):
+            self.tell("There is nothing to save.")
+            return
+        try:
+            self.tell(await asyncio.to_thread(self.choices.save, self.settings, changes))
+        except CaptionsError as error:
+            self.tell(str(error), "error")
+        self._show_unsaved()
 
     @on(Field.Entered)
     def _setting_entered(self, message: Field.Entered) -> None:
@@ -258,10 +380,10 @@ class CaptionsApp(App[None]):
 
         def chosen(path: Path | None) -> None:
             if path is not None:
-                self._file_folder = path.parent
+                self.choices.open_from(path.parent)
                 self.listen_to(str(path))
 
-        self.push_screen(FilePicker(self._file_folder), chosen)
+        self.push_screen(FilePicker(self.choices.folder), chosen)
 
     def action_pause(self) -> None:
         """Stop listening, or listen again."""
@@ -275,7 +397,7 @@ class CaptionsApp(App[None]):
         """Begin the input anew, or the session if it ended by an error."""
         if self.engine is None and self._exit_code:
             self._exit_code = 0
-            self.status.show_state(SessionState(Phase.STARTING, "", "", self.status.now))
+            self._show_state(SessionState(Phase.STARTING, "", "", self.status.now))
             self._start_engine()
         elif engine := self._session_or_tell():
             engine.restart()
@@ -291,12 +413,47 @@ class CaptionsApp(App[None]):
     def action_clear(self) -> None:
         """Clear the screen. The transcript is elsewhere."""
         self.captions.clear()
+        if self._reading is not None:
+            self._reading.clear()
         self.tell("Cleared from the screen. The transcript keeps everything.")
 
+    def _next_choice(self, name: str) -> None:
+        choices = ROWS[name].choices
+        self.change_setting(name, choices[(choices.index(getattr(self.settings, name)) + 1) % len(choices)])
+
     def action_theme(self) -> None:
-        """Change between dark and light."""
-        names = list(ROWS["theme"].choices)
-        self.change_setting("theme", names[(names.index(self.settings.theme) + 1) % len(names)])
+        """Change to the next colours."""
+        self._next_choice("theme")
+
+    def action_stability(self) -> None:
+        """Show words as they are sent, when they have held, or when they are settled."""
+        self._next_choice("stability")
+        self.tell(f"Text is {self.settings.stability} now.")
+
+    def action_reading_view(self) -> None:
+        """Show the newest words alone."""
+        from captions.dashboard.screens.reading_view import ReadingView
+
+        self._reading = ReadingView(self.captions.entries, self.captions.partials, self.status.state)
+        self.push_screen(self._reading, self._leave_reading_view)
+
+    def _leave_reading_view(self, _: None) -> None:
+        self._reading = None
+
+    @on(CaptionLog.MarkWanted)
+    def _mark(self, message: CaptionLog.MarkWanted) -> None:
+        if engine := self._session_or_tell():
+            engine.mark(message.track, message.time, message.removed)
+
+    def action_low_bandwidth(self) -> None:
+        """Draw less, or as always."""
+        self.change_setting("low_bandwidth", not self.settings.low_bandwidth)
+        self.tell("Less is drawn now." if self.settings.low_bandwidth else "All is drawn now.")
+
+    def action_figures(self) -> None:
+        """Show how late words are and what the screen costs, or hide it."""
+        self._figures_shown = self.status.toggle_figures()
+        self._read_figures()
 
     def action_live_end(self) -> None:
         """Follow what is being said."""
@@ -310,6 +467,8 @@ class CaptionsApp(App[None]):
 
     def action_sidebar(self) -> None:
         """Open or close the settings, with the microphones that are there now."""
+        if self._reading is not None:
+            self._reading.dismiss()
         self.sidebar.toggle_class("-open" if self.screen_stack[0].has_class("-narrow") else "-closed")
         self.call_after_refresh(self._sidebar_toggled)
 
@@ -337,7 +496,7 @@ class CaptionsApp(App[None]):
 
     def action_help_quit(self) -> None:
         """Say how to quit to who pressed Ctrl-C."""
-        self.tell("Press q to quit.")
+        self.tell(f"Press {shown(self, 'quit')} to quit.")
 
     def action_nothing(self) -> None:
         """Do nothing."""
@@ -380,18 +539,16 @@ class CaptionsApp(App[None]):
             self.exit(return_code=code)
 
 
-def _folder_of(name: str) -> Path:
-    path = Path(name).expanduser()
-    return path.absolute().parent if path.parent.is_dir() else Path.cwd()
-
-
-def run_dashboard(settings: Settings, make_engine: MakeEngine, list_devices: ListDevices) -> int:
+def run_dashboard(
+    loaded: Loaded, make_engine: MakeEngine, list_devices: ListDevices, folder: Path | None = None
+) -> int:
     """Run the dashboard until the person quits, and return the exit code.
 
     `make_engine` is awaited after the first paint, with the function that takes the engine's events. What libraries
-    print on standard error meanwhile goes to dashboard.log in the log folder.
+    print on standard error meanwhile goes to dashboard.log in the log folder. `folder` is where a file was opened last.
+    Raises SettingError for keys that cannot be, before the screen is taken.
     """
-    app = CaptionsApp(settings, make_engine, list_devices)
+    app = CaptionsApp(loaded, make_engine, list_devices, folder=folder)
     log = log_folder() / "dashboard.log"
     with contextlib.ExitStack() as stack:
         if app.driver_class.__module__ == "captions.dashboard.driver":
@@ -400,6 +557,7 @@ def run_dashboard(settings: Settings, make_engine: MakeEngine, list_devices: Lis
             stack.enter_context(standard_error_to(log))
             logging.basicConfig(stream=sys.__stderr__, level=logging.WARNING)
         app.run()
+    app.choices.remember()
     code = app.return_code or 0
     if code == ExitCode.INTERNAL:
         print(f"captions: the dashboard ended because of an error inside it. Details are in {log}.", file=sys.stderr)

@@ -2,33 +2,47 @@
 
 Textual's own driver writes through a short blocking queue, so a terminal that stops reading stops the event loop and
 with it the audio. It also draws on standard error, where native libraries print. This one opens the controlling
-terminal by itself, so descriptors 0, 1 and 2 are free, and gives what it draws to a thread with a bounded buffer.
+terminal by itself, so descriptors 0, 1 and 2 are free, gives what it draws to a thread, and draws only what the
+terminal does not show yet. While the terminal is behind, it makes no frames; when it has caught up, it gets what
+changed meanwhile in one.
 
 Leans on these names of Textual's LinuxDriver, which are not public: `_file`, `fileno`, `input_tty`, `_loop`, `_app`,
-`_get_terminal_size`, `_run_input_thread`; and for the repaint on `Screen._compositor`, `App._display` and
-`App._background_screens`. Held by the pin on textual in pyproject.toml and by tests/dashboard/test_driver.py.
+`_get_terminal_size`, `_run_input_thread`, `_request_terminal_sync_mode_support`; and for the repaint on
+`Screen._compositor`, `App._display` and `App._background_screens`. Held by the pin on textual in pyproject.toml and by
+tests/dashboard/test_driver.py.
 """
 
 import contextlib
 import os
-import select
 import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from rich.color import ColorSystem
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Offset
+from textual.message import Message
+from textual.messages import TerminalSupportsSynchronizedOutput
 
 from captions.dashboard.messages import TerminalGone
+from captions.dashboard.picture import Picture
+from captions.dashboard.terminal_writer import TerminalWriter
+from captions.events import Spread
 
-BUFFER_BYTES = 1 << 20
-"""How much may wait for the terminal: a few full screens. When more would, frames are dropped, and the whole screen
-is drawn once when the terminal reads again."""
-HANG_UP_CHECK_SECONDS = 0.5
-CLOSE_SECONDS = 1.0
+BEHIND_BYTES = 4_096
+"""While more than this waits for the terminal, no frame is made."""
+UNANSWERED_SECONDS = 1.5
+"""Nor while the terminal has not answered for so long: what was written may wait on the way to it, as with SSH."""
+ANSWER_LOST_SECONDS = 20.0
+"""After that no answer is awaited any more."""
+IN_PIECES_BYTES = 512
+"""A frame that is longer may arrive in pieces; the terminal is told to show it at once, where it knows how."""
+QUERY = "\x1b[?2026$p"
+SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
 def terminal_is_there() -> bool:
@@ -38,83 +52,6 @@ def terminal_is_there() -> bool:
     except OSError:
         return False
     return sys.__stdin__ is not None
-
-
-class TerminalWriter(threading.Thread):
-    """Writes to a non-blocking descriptor from a thread; `write` returns at once."""
-
-    def __init__(self, fileno: int, on_lost: Callable[[], None], on_hang_up: Callable[[], None]) -> None:
-        super().__init__(daemon=True, name="terminal-writer")
-        self._fileno = fileno
-        self._on_lost = on_lost
-        self._on_hang_up = on_hang_up
-        self._changed = threading.Condition()
-        self._frames: deque[bytes | None] = deque()
-        self._waiting = 0
-        self._lost = False
-        self._closing = False
-        self._gone = False
-
-    def write(self, text: str) -> None:
-        """Queue `text`, or drop it with all that waits when the terminal is too far behind."""
-        frame = text.encode("utf-8", "replace")
-        with self._changed:
-            if self._gone or (self._lost and not self._closing):
-                return
-            if self._waiting + len(frame) > BUFFER_BYTES:
-                self._frames.clear()
-                self._waiting = 0
-                self._lost = True
-                return
-            self._frames.append(frame)
-            self._waiting += len(frame)
-            self._changed.notify()
-
-    def finish(self) -> None:
-        """From now on write what is needed to leave the terminal tidy, and drop the frames before it."""
-        with self._changed:
-            self._closing = True
-            if self._lost:
-                self._frames.clear()
-                self._waiting = 0
-
-    def close(self) -> None:
-        """Wait for a moment until all is written, then leave the rest."""
-        with self._changed:
-            self._closing = True
-            self._frames.append(None)
-            self._changed.notify()
-        self.join(CLOSE_SECONDS)
-
-    def run(self) -> None:
-        """Write until `close`, or until the terminal hangs up."""
-        try:
-            while (frame := self._next_frame()) is not None:
-                self._write(frame)
-        except OSError:
-            self._gone = True
-            self._on_hang_up()
-
-    def _next_frame(self) -> bytes | None:
-        with self._changed:
-            if not self._frames:
-                self._changed.wait(HANG_UP_CHECK_SECONDS)
-            if not self._frames:
-                os.get_terminal_size(self._fileno)  # raises OSError after a hang-up
-                return b""
-            frame = self._frames.popleft()
-            self._waiting -= len(frame or b"")
-            return frame
-
-    def _write(self, frame: bytes) -> None:
-        while frame:
-            _, ready, _ = select.select([], [self._fileno], [], HANG_UP_CHECK_SECONDS)
-            if ready:
-                with contextlib.suppress(BlockingIOError):
-                    frame = frame[os.write(self._fileno, frame) :]
-        if self._lost and not self._closing:
-            self._lost = False
-            self._on_lost()
 
 
 class TerminalDriver(LinuxDriver):
@@ -129,6 +66,13 @@ class TerminalDriver(LinuxDriver):
         self._nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - closed by close
         self._file = self._nothing  # the base class starts a writer of its own, which gets nothing to write
         self._writer: TerminalWriter | None = None
+        self._picture = Picture()
+        self._size = (0, 0)
+        self._since: float | None = None
+        self._skipped = False
+        self._synchronizes = False
+        self._asked: float | None = None
+        self._answer_took: float | None = None
 
     def _get_terminal_size(self) -> tuple[int, int]:
         try:
@@ -142,14 +86,100 @@ class TerminalDriver(LinuxDriver):
         if self._writer is not None:
             self._writer.write(data)
 
+    def paint(
+        self, update: ChopsUpdate | LayoutUpdate, colors: ColorSystem, cursor: Offset | None, since: float | None
+    ) -> None:
+        """Write what an update changes, or while the terminal is behind nothing; it gets all when it has caught up.
+
+        `cursor` is where the terminal's cursor belongs, for who types through an input method. `since` is when, by
+        time.monotonic, that came of which the update tells; None if it tells of nothing that somebody waits for.
+        """
+        if self._writer is None:
+            return
+        if since is not None:
+            self._since = since if self._since is None else min(since, self._since)
+        if self.behind:
+            self._skipped = True
+            self._writer.tell_when_read()
+            return
+        if colors is not self._picture.colors:
+            self._picture.colors = colors
+            self._picture.forget()
+        if isinstance(update, LayoutUpdate) and update.region.size != self._size:
+            # What a terminal does with its rows when its size changes is its own affair.
+            self._size = update.region.size
+            self._picture.forget()
+        frame = self._picture.changes(update)
+        if frame and cursor is not None:
+            frame += f"\x1b[{cursor.y + 1};{cursor.x + 1}H"
+        if self._synchronizes and len(frame) > IN_PIECES_BYTES:
+            frame = SYNC_START + frame + SYNC_END
+        if frame and not self._writer.write(frame, self._since):
+            self._picture.forget()
+        self._since = None
+
+    # How the terminal keeps up
+
+    @property
+    def written(self) -> int:
+        """Bytes that were written to the terminal so far."""
+        return self._writer.written if self._writer is not None else 0
+
+    @property
+    def delays(self) -> Spread | None:
+        """How long it took of late from `since` of an update until it was written, in seconds; None if not known."""
+        return self._writer.delays if self._writer is not None else None
+
+    @property
+    def behind(self) -> bool:
+        """Whether the terminal has not read what was written before."""
+        if self._writer is None:
+            return False
+        late = self._answer_took is not None and self._unanswered() > UNANSWERED_SECONDS
+        return late or self._writer.waiting > BEHIND_BYTES
+
+    @property
+    def link(self) -> float | None:
+        """How far the terminal is behind, in seconds: how long its answer took, or takes. None if it never answers."""
+        return None if self._answer_took is None else max(self._answer_took, self._unanswered())
+
+    def ask(self) -> None:
+        """Ask the terminal something, for it answers only after it has read all that was written before."""
+        if self._asked is not None and self._unanswered() > ANSWER_LOST_SECONDS:
+            self._asked = self._answer_took = None
+            self._catch_up()
+        if self._asked is None:
+            self._asked = time.monotonic()
+            self.write(QUERY)
+
+    def _unanswered(self) -> float:
+        return 0.0 if self._asked is None else time.monotonic() - self._asked
+
+    def _request_terminal_sync_mode_support(self) -> None:
+        if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":  # it would print the last character of the query
+            self.ask()
+
+    def process_message(self, message: Message) -> None:
+        """Take the terminal's answer (in the thread that reads keys)."""
+        if isinstance(message, TerminalSupportsSynchronizedOutput):
+            self._loop.call_soon_threadsafe(self._answered, time.monotonic())
+        else:
+            super().process_message(message)
+
+    def _answered(self, moment: float) -> None:
+        self._synchronizes = True
+        if self._asked is not None:
+            self._answer_took, self._asked = moment - self._asked, None
+        self._catch_up()
+
     def start_application_mode(self) -> None:
-        self._writer = TerminalWriter(self.fileno, self._lost, self._hung_up)
+        self._writer = TerminalWriter(self.fileno, self._read, self._hung_up)
         self._writer.start()
+        self._picture.forget()
         super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def stop_application_mode(self) -> None:
-        if self._writer is not None:
-            self._writer.finish()
+        self.write("\x1b[m")
         super().stop_application_mode()
 
     def close(self) -> None:
@@ -169,10 +199,21 @@ class TerminalDriver(LinuxDriver):
     def _hung_up(self) -> None:
         self._app.post_message(TerminalGone())
 
-    def _lost(self) -> None:
-        self._loop.call_soon_threadsafe(self._repaint)
+    def _read(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._catch_up)
 
-    def _repaint(self) -> None:
+    def _catch_up(self) -> None:
+        if self._skipped and not self.behind:
+            self._skipped = False
+            self.repaint()
+
+    def forget(self) -> None:
+        """Take nothing for granted any more of what the terminal shows."""
+        self._picture.forget()
+
+    def repaint(self) -> None:
+        """Paint the whole screen, which writes what the terminal does not show yet."""
         screen = self._app.screen
         self._app._display(
             screen, screen._compositor.render_update(full=True, screen_stack=self._app._background_screens)

@@ -16,6 +16,8 @@ WORDS = ((-50.0, "silent"), (-32.0, "quiet"), (-3.0, "good"), (1.0, "loud"))
 """Up to which peak, in dBFS, a level is called what."""
 CLIP_SECONDS = 2.0
 """How long clipping stays on the screen, in seconds of audio."""
+COARSE_STEP = 6
+"""Decibels between two levels that are told apart over a slow link."""
 READING_CELLS = 17
 MOST_CELLS = 60
 """One cell for one decibel."""
@@ -37,6 +39,8 @@ class LevelMeter(Widget):
 
     def __init__(self) -> None:
         super().__init__(id="meter")
+        self.low_bandwidth = False
+        """Whether small changes are left out."""
         self._level: Level | None = None
         self._clipped_at = float("-inf")
         self._painted: Strip | None = None
@@ -67,27 +71,30 @@ class LevelMeter(Widget):
 
     def _line(self) -> Strip:
         cells, level, word = self._bar_cells(), self._level, self.word
+        step = COARSE_STEP if self.low_bandwidth else 1
+        rms, held = (step * round(dbfs / step) for dbfs in (level.rms, level.peak_hold)) if level else (FLOOR, FLOOR)
 
         def column(dbfs: float) -> int:
             return round(min(1.0, max(0.0, 1 - dbfs / FLOOR)) * cells)
 
-        filled = column(level.rms) if level else 0
-        loud = column(LOUD)
-        bar = [FULL if at < filled else EMPTY for at in range(cells)]
-        hold = column(level.peak_hold) - 1 if level else -1
+        filled = column(rms) if level else 0
+        hold = column(held) - 1 if level else -1
         style = self.get_component_rich_style
+        empty = EMPTY * cells
+        bar = [
+            (FULL * min(filled, column(LOUD)), "bar"),
+            (FULL * (filled - column(LOUD)), "loud"),
+        ]
+        if hold >= filled:
+            bar += [(empty[filled:hold], "empty"), (HOLD, "hold"), (empty[hold + 1 :], "empty")]
+        else:
+            bar.append((empty[filled:], "empty"))
         segments = [Segment(" ", style("level-meter--reading"))]
-        for at, cell in enumerate(bar):
-            if at == hold and at >= filled:
-                segments.append(Segment(HOLD, style("level-meter--hold")))
-            elif cell == EMPTY:
-                segments.append(Segment(EMPTY, style("level-meter--empty")))
-            else:
-                segments.append(Segment(FULL, style("level-meter--loud" if at >= loud else "level-meter--bar")))
-        reading = f" {max(FLOOR, level.rms):4.0f} dB  " if level else "   – dB  "
+        segments += [Segment(text, style(f"level-meter--{look}")) for text, look in bar if text]
+        reading = f" {max(FLOOR, rms):4.0f} dB  " if level else "   – dB  "
         segments.append(Segment(reading.replace("-", "−"), style("level-meter--reading")))
         segments.append(Segment(f"{word:<7}", style(f"level-meter--{'clip' if word == 'CLIP' else 'reading'}")))
-        return Strip(segments).simplify().adjust_cell_length(self.size.width, style("level-meter--reading"))
+        return Strip(segments).adjust_cell_length(self.size.width, style("level-meter--reading"))
 
     def _scale(self) -> Strip:
         cells = self._bar_cells()

@@ -9,20 +9,25 @@ from captions.events import Backlog, Delays, Entry, Level, Partial, Progress, Se
 
 @dataclass
 class EngineTick(Message, bubble=False):
-    """The newest of what changes many times a second. None, or a track that is not there, means nothing new."""
+    """The newest of what changes many times a second. None, or a track that is not there, means nothing new.
+
+    `since` is when, by time.monotonic, the oldest of the partials came; None if there are none.
+    """
 
     level: Level | None = None
     progress: Progress | None = None
     backlog: Backlog | None = None
     partials: dict[str, Partial] = field(default_factory=dict)
     delays: Delays | None = None
+    since: float | None = field(default=None, compare=False)
 
 
 @dataclass
 class EntryAdded(Message, bubble=False):
-    """Something that lasts was added to the transcript. Never merged, never lost."""
+    """Something that lasts was added to the transcript, at `since` by time.monotonic. Never merged, never lost."""
 
     entry: Entry
+    since: float | None = field(default=None, compare=False)
 
 
 @dataclass

@@ -1,4 +1,7 @@
-"""What is happening, to whom, for how long, and where in a file: a symbol, a word and a colour, to see at a glance."""
+"""What is happening, to whom, for how long, and where in a file: a symbol, a word and a colour, to see at a glance.
+
+Under it, when they are wanted, the figures: how late words are, stage by stage, and what the screen costs.
+"""
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -11,6 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from captions.dashboard.entry_text import duration, safe
+from captions.dashboard.figures import Figures
 from captions.dashboard.painting import changed_columns
 from captions.dashboard.wrapping import rows
 from captions.events import Backlog, Phase, Progress, SessionState
@@ -30,13 +34,17 @@ LOOKS = {
 TO_THE_SECOND = {Phase.STARTING, Phase.CONNECTING, Phase.LISTENING, Phase.RECONNECTING, Phase.WAITING}
 """Phases in which time matters to the second; in the others to the minute, so that a screen at rest costs nothing."""
 DETAIL_ROWS = 3
+FIGURE_ROWS_OF = 4
+"""Figures take one of so many rows of the terminal at most."""
 BAR_CELLS = 24
+COARSE_SECONDS = 10
+"""To how many seconds time matters over a slow link."""
 LIVE_SECONDS = 1.0
 """Audio that waits for less than this is live."""
 
 
 class StatusLine(Widget):
-    """One row, and up to three more when the session's state has more to say."""
+    """One row, a few more with the figures, and up to three more when the session's state has more to say."""
 
     ALLOW_SELECT: ClassVar[bool] = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -58,15 +66,23 @@ class StatusLine(Widget):
         self._backlog = Backlog(0.0, 0)
         self._billed = 0
         self._finishing = False
-        self._painted: Strip | None = None
+        self._figures = Figures()
+        self._figures_shown = False
+        self._figure_rows = 0
+        self._painted: list[Strip] = []
+        self.low_bandwidth = False
+        """Whether to count to ten seconds only."""
 
     def on_mount(self) -> None:
         """Count the seconds."""
         self.set_interval(1.0, self._repaint)
 
     def on_resize(self, event: events.Resize) -> None:
-        """Give the detail the rows that it needs at this width."""
+        """Give figures and detail the rows that they need at this width."""
+        self._figure_rows = 0
+        self._painted.clear()
         self._fit()
+        self.refresh()
 
     def show_state(self, state: SessionState) -> None:
         """Show what the session is doing."""
@@ -89,10 +105,29 @@ class StatusLine(Widget):
         self._billed = units
         self._repaint()
 
+    def show_figures(self, figures: Figures) -> None:
+        """Have other figures to show."""
+        self._figures = figures
+        self._fit()
+        self._repaint()
+
+    def toggle_figures(self) -> bool:
+        """Show the figures or hide them, and return whether they are shown now."""
+        self._figures_shown = not self._figures_shown
+        self._figure_rows = 0
+        self._fit()
+        self.refresh()
+        return self._figures_shown
+
     def show_finishing(self) -> None:
         """Show that the program waits for the last words before it ends."""
         self._finishing = True
         self.refresh()
+
+    @property
+    def state(self) -> SessionState:
+        """What the session is doing."""
+        return self._state
 
     @property
     def now(self) -> float:
@@ -113,20 +148,40 @@ class StatusLine(Widget):
             lines[DETAIL_ROWS - 1 :] = [set_cell_size(lines[DETAIL_ROWS - 1], width - 1).rstrip() + "…"]
         return lines
 
+    def _figures_in_rows(self) -> list[str]:
+        """The figures, each whole, in the rows that they take at this width, while there is room for these."""
+        lines: list[str] = []
+        for part in self._figures.parts() if self._figures_shown else []:
+            line = f"{lines[-1]}  ·  {part}" if lines else ""
+            if line and cell_len(line) <= self.size.width - 4:
+                lines[-1] = line
+            else:
+                lines.append(part)
+        return lines[: max(1, self.app.size.height // FIGURE_ROWS_OF)]
+
     def _fit(self) -> None:
-        self.styles.height = 1 + len(self._detail_rows())
+        # They never take fewer rows than before, so that nothing under them moves back and forth.
+        self._figure_rows = max(self._figure_rows, len(self._figures_in_rows())) if self._figures_shown else 0
+        height = 1 + self._figure_rows + len(self._detail_rows())
+        if self.styles.height is None or self.styles.height.value != height:
+            self.styles.height = height
 
     def _repaint(self) -> None:
-        if self._painted is None:
-            return
-        if columns := changed_columns(self._painted, self._line()):
-            self.refresh(Region(columns[0], 0, columns[1] - columns[0], 1))
+        changed = []
+        for y, before in enumerate(self._painted):
+            if columns := changed_columns(before, self._line_at(y)):
+                changed.append(Region(columns[0], y, columns[1] - columns[0], 1))
+        if changed:
+            self.refresh(*changed)
 
     def _since(self) -> str:
         seconds = max(0.0, self._clock() - self._state.since)
         if self._state.phase in TO_THE_SECOND:
-            return duration(seconds)
+            return duration(self._coarse(seconds))
         return f"{int(seconds // 60)} min" if seconds >= 60 else "just now"
+
+    def _coarse(self, seconds: float) -> float:
+        return seconds // COARSE_SECONDS * COARSE_SECONDS if self.low_bandwidth else seconds
 
     def _line(self) -> Strip:
         """The state's chip and what fits beside it: how long, who listens, and where in the file at the right."""
@@ -159,8 +214,10 @@ class StatusLine(Widget):
         return Strip(segments).adjust_cell_length(self.size.width, style("status-line--text"))
 
     def _who(self) -> str:
-        """Who listens, how far behind, after how many failures, and for how many units."""
+        """Who listens, how late words are, how far behind, after how many failures, and for how many units."""
         parts = [safe(self._state.recognizer)]
+        if self._state.phase is Phase.LISTENING:
+            parts.append(self._figures.delay)
         if self._backlog.seconds >= LIVE_SECONDS:
             parts.append(f"{self._backlog.seconds:.0f} s behind")
         if self._backlog.failures:
@@ -173,20 +230,27 @@ class StatusLine(Widget):
         """Where in the file, in words and as a bar; the bar only where the file says how long it is."""
         if self._progress is None:
             return "", ""
-        elapsed, total = self._progress.elapsed, self._progress.total
+        elapsed, total = self._coarse(self._progress.elapsed), self._progress.total
         if not total:
             return duration(elapsed), ""
         done = round(min(1.0, elapsed / total) * BAR_CELLS)
         return f"{duration(elapsed)} / {duration(total)}", "━" * done + "─" * (BAR_CELLS - done)
 
     def render_line(self, y: int) -> Strip:
-        """The state, then its detail."""
+        """The state, then the figures, then the state's detail."""
+        strip = self._line_at(y)
+        self._painted.extend([strip] * (y + 1 - len(self._painted)))
+        self._painted[y] = strip
+        return strip
+
+    def _line_at(self, y: int) -> Strip:
         if y == 0:
-            self._painted = self._line()
-            return self._painted
-        lines = self._detail_rows()
-        style = self.get_component_rich_style("status-line--detail")
-        text = lines[y - 1] if y <= len(lines) else ""
+            return self._line()
+        figures = self._figures_in_rows()
+        figures += [""] * (self._figure_rows - len(figures))
+        texts = [*figures, *self._detail_rows()]
+        style = self.get_component_rich_style(f"status-line--{'quiet' if y <= self._figure_rows else 'detail'}")
+        text = texts[y - 1] if y <= len(texts) else ""
         return Strip([Segment(f"   {text}", style)]).adjust_cell_length(self.size.width, style)
 
     def notify_style_update(self) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyte
 
+QUERY, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>][0-9;]*u|\x1b\[\?\d+\$p")
 
 
@@ -22,7 +23,13 @@ class Terminal:
     """Runs `program` (a Python file and its arguments) in a pty. Use as a context manager."""
 
     def __init__(
-        self, *program: str, columns: int = 120, lines: int = 30, home: Path | None = None, **variables: str
+        self,
+        *program: str,
+        columns: int = 120,
+        lines: int = 30,
+        home: Path | None = None,
+        answers_after: float | None = None,
+        **variables: str,
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self.screen)
@@ -31,6 +38,10 @@ class Terminal:
         self.received = bytearray()
         """All that the program wrote."""
         self.reading = True
+        self.answers_after = answers_after
+        """So many seconds after it is asked for synchronized output (which it has) it answers, and so tells how far it
+        has read; None if it never does."""
+        self._asked: list[float] = []
         self.exit_code: int | None = None
         self.pid, self._master = pty.fork()
         if self.pid == 0:
@@ -58,6 +69,7 @@ class Terminal:
 
     def _read(self) -> None:
         while not self._closed.is_set():
+            self._answer()
             if not self.reading:
                 self._closed.wait(0.02)
                 continue
@@ -70,8 +82,14 @@ class Terminal:
             with self._changed:
                 self.bytes_read += len(data)
                 self.received += data
+                self._asked += [time.monotonic()] * data.count(QUERY)
                 self._stream.feed(_NOT_FOR_PYTE.sub(b"", data))
                 self._changed.notify_all()
+
+    def _answer(self) -> None:
+        while self.answers_after is not None and self._asked and self._asked[0] + self.answers_after < time.monotonic():
+            del self._asked[0]
+            os.write(self._master, ANSWER)
 
     def resize(self, columns: int, lines: int) -> None:
         """Change the terminal's size."""
@@ -99,6 +117,14 @@ class Terminal:
         with self._changed:
             if not self._changed.wait_for(lambda: text not in self.text(), seconds):
                 raise AssertionError(f"{text!r} stayed on the screen:\n{self.text()}")
+
+    def wait_for_stop(self, quiet: float = 1.0, seconds: float = 15.0) -> None:
+        """Wait until nothing has been written for so long."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while self._changed.wait(quiet):
+                if time.monotonic() > until:
+                    raise AssertionError(f"the program goes on writing:\n{self.text()}")
 
     def hang_up(self) -> None:
         """Close the terminal's side, as when a window is closed or a connection breaks."""

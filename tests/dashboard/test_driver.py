@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from captions.dashboard.driver import BUFFER_BYTES, TerminalWriter
+from captions.dashboard.terminal_writer import BUFFER_BYTES, TerminalWriter
 from tests.dashboard.terminal import Terminal
 
 TALKING = str(Path(__file__).parent / "talking_dashboard.py")
@@ -25,9 +25,11 @@ def report(folder: Path) -> dict[str, object]:
     return content
 
 
-def talking(folder: Path, columns: int = 100, lines: int = 24, buffer: int = BUFFER_BYTES) -> Terminal:
-    arguments = (str(folder / "report.json"), str(buffer))
-    return Terminal(TALKING, *arguments, columns=columns, lines=lines, home=folder)
+def talking(
+    folder: Path, *options: str, columns: int = 100, lines: int = 24, answers_after: float | None = None
+) -> Terminal:
+    arguments = (str(folder / "report.json"), *options)
+    return Terminal(TALKING, *arguments, columns=columns, lines=lines, home=folder, answers_after=answers_after)
 
 
 def test_a_stalled_terminal_does_not_stop_the_event_loop(tmp_path: Path) -> None:
@@ -44,43 +46,50 @@ def test_a_stalled_terminal_does_not_stop_the_event_loop(tmp_path: Path) -> None
     assert longest < 0.5
 
 
-def test_frames_are_dropped_while_the_buffer_is_full_and_the_screen_is_whole_afterwards(tmp_path: Path) -> None:
-    with talking(tmp_path, buffer=40_000) as terminal:
+def test_no_frames_are_made_for_a_terminal_that_is_behind_and_the_screen_is_whole_when_it_has_caught_up(
+    tmp_path: Path,
+) -> None:
+    with talking(tmp_path) as terminal:
         terminal.wait_for("0 so the first")
         terminal.reading = False
         before = terminal.bytes_read
-        for _ in range(40):  # each paints the whole screen in other colours: together several times the buffer
+        for _ in range(40):  # each paints the whole screen in other colours: together many times what may wait
             terminal.type("t")
             time.sleep(0.05)
         terminal.reading = True
         terminal.wait_for("1 so the first")
-        assert terminal.bytes_read - before < 130_000
+        assert terminal.bytes_read - before < 100_000
         assert "LISTENING" in terminal.text()
         assert "Help" in terminal.screen.display[-1]
         terminal.type("q")
         assert terminal.wait_for_end() == 0
 
 
-def test_a_write_never_waits_and_what_was_dropped_is_told_once_the_terminal_reads() -> None:
+def test_a_write_never_waits_and_it_is_told_when_the_terminal_has_read_all() -> None:
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     os.set_blocking(theirs, False)
-    lost = threading.Event()
-    writer = TerminalWriter(theirs, lost.set, lambda: None)
+    read_all = threading.Event()
+    writer = TerminalWriter(theirs, read_all.set, lambda: None)
     writer.start()
     frame = "x" * (BUFFER_BYTES // 8)
     began = time.monotonic()
-    for _ in range(100):
-        writer.write(frame)
+    taken = [writer.write(frame, began) for _ in range(100)]
     assert time.monotonic() - began < 0.5
-    assert not lost.is_set()
+    assert taken.count(True) < 20
+    assert not taken[-1]
+    writer.tell_when_read()
+    assert not read_all.is_set()
+    assert writer.waiting > 6 * len(frame)
     read = 0
-    while not lost.wait(0.01):
+    while not read_all.wait(0.01):
         while select.select([ours], [], [], 0)[0]:
             read += len(os.read(ours, 1 << 16))
-    assert read < 20 * len(frame)
-    writer.write("whole again")
-    writer.finish()
+    assert read == writer.written == taken.count(True) * len(frame)
+    assert writer.waiting == 0
+    assert writer.delays is not None
+    assert 0 < writer.delays.p50 <= writer.delays.p95 < time.monotonic() - began
+    assert writer.write("whole again")
     end = b""
     while b"whole again" not in end:
         end = (end + os.read(ours, 1 << 16))[-100:]
@@ -136,12 +145,48 @@ def test_it_fits_itself_to_a_terminal_that_is_resized(tmp_path: Path) -> None:
 
 
 def test_captioning_costs_few_bytes(tmp_path: Path) -> None:
-    with talking(tmp_path, 120, 30) as terminal:
-        terminal.wait_for("0 so the first")
-        before = terminal.bytes_read
-        began = time.monotonic()
-        terminal.wait_for("1 so the first thing that we should talk about today is how long")
+    with talking(tmp_path, "--captions=200", columns=120, lines=30) as terminal:
+        terminal.wait_for("ENDAAAA")
+        before, began = terminal.bytes_read, time.monotonic()
+        terminal.wait_for("ENDHLFD")
         rate = (terminal.bytes_read - before) / (time.monotonic() - began)
         terminal.type("q")
         assert terminal.wait_for_end() == 0
-    assert rate < 8_000
+    assert rate < 4_500
+
+
+def test_a_screen_at_rest_costs_nothing_to_speak_of(tmp_path: Path) -> None:
+    with talking(tmp_path, "--quiet=paused", columns=120, lines=30) as terminal:
+        terminal.wait_for("PAUSED")
+        terminal.wait_for_stop()
+        before = terminal.bytes_read
+        time.sleep(3)  # the rest itself
+        assert terminal.bytes_read - before < 60
+        terminal.type("q")
+        assert terminal.wait_for_end() == 0
+
+
+def test_a_terminal_that_answers_late_is_told_to_be_far_behind_and_gets_no_frames(tmp_path: Path) -> None:
+    with talking(tmp_path, columns=120, lines=30, answers_after=0.0) as terminal:
+        terminal.wait_for("0 so the first")
+        terminal.type("i")
+        terminal.wait_for("link 0.0")
+        terminal.answers_after = None
+        terminal.wait_for_stop()
+        terminal.answers_after = 0.0
+        terminal.wait_for_end_of("link 0.0")
+        terminal.type("q")
+        assert terminal.wait_for_end() == 0
+
+
+def test_figures_that_cannot_be_known_are_not_shown(tmp_path: Path) -> None:
+    with talking(tmp_path, columns=120, lines=30) as terminal:  # this terminal never answers
+        terminal.wait_for("0 so the first")
+        terminal.type("i")
+        terminal.wait_for("kB/s")
+        assert "send 0.05/0.06 s" in terminal.text()
+        assert "link" not in terminal.text()
+        terminal.type("i")
+        terminal.wait_for_end_of("kB/s")
+        terminal.type("q")
+        assert terminal.wait_for_end() == 0

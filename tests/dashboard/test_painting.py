@@ -1,14 +1,13 @@
 """Only changed cells are painted, and the colours can be read."""
 
 import pytest
-from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 from textual.strip import Strip
 from textual.theme import Theme
 
-from captions.dashboard.painting import TightUpdate, changed_columns
+from captions.dashboard.painting import changed_columns
 from captions.dashboard.themes import DARK, LIGHT
 
 
@@ -46,12 +45,6 @@ def test_a_change_of_style_alone_is_a_change() -> None:
     assert changed_columns(Strip([Segment("abc")]), Strip([Segment("a"), Segment("b", RED), Segment("c")])) == (1, 2)
 
 
-def test_an_update_writes_the_changed_span_and_nothing_beside_it() -> None:
-    strip = Strip([Segment("0123456789")])
-    update = TightUpdate([{0: None}, {0: strip, 10: strip}], [(1, 3, 5), (1, 12, 20)], [[10], [10, 20]])
-    assert update.render_segments(Console(color_system=None)) == "\x1b[2;4H34\x1b[2;13H23456789"
-
-
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda theme: theme.name)
 def test_text_has_a_contrast_of_four_and_a_half_to_one(theme: Theme) -> None:
     grounds = [theme.background, theme.surface, theme.panel]
@@ -64,14 +57,6 @@ def test_text_has_a_contrast_of_four_and_a_half_to_one(theme: Theme) -> None:
         assert ink is not None
         assert ground is not None
         assert contrast(ink, ground) >= 4.5, (ink, ground)
-
-
-def test_cells_that_look_alike_are_written_as_one_whatever_the_mouse_finds_in_them() -> None:
-    strip = Strip([Segment("ab", RED + Style.from_meta({"offset": (0, 0)})), Segment("cd", RED)])
-    update = TightUpdate([{0: strip}], [(0, 0, 4)], [[4]])
-    assert (
-        update.render_segments(Console(color_system="standard", force_terminal=True)) == "\x1b[1;1H\x1b[31mabcd\x1b[0m"
-    )
 
 
 def test_what_the_mouse_finds_in_a_cell_is_no_change_of_the_cell() -> None:
