@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from captions.audio.live import Live, Reader, Reading
+from captions.audio.location import Location, unreachable
 from captions.audio.media import MonotonicClock, Playback
 from captions.audio.names import SCHEMES, shown_name
 from captions.audio.source import AudioFormat, AudioSource
 from captions.audio.stream import headerless, open_reader
 from captions.audio.threads import DaemonThread
-from captions.audio.web import CONNECTING_LIMIT, SILENCE_LIMIT, Location, WebMedia, shut_down, unreachable
+from captions.audio.web import CONNECTING_LIMIT, SILENCE_LIMIT, WebMedia, shut_down
 from captions.errors import InputError
 from captions.plain_text import plain
 

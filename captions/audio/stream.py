@@ -210,7 +210,7 @@ def _is_container(shown: str, head: bytes, audio_format: AudioFormat) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    return len(head) >= SIGNATURE_BYTES and not set(head) & CONTROLS and _is_utf8(head)
+    return not set(head) & CONTROLS and _is_utf8(head)
 
 
 def _is_utf8(head: bytes) -> bool:
