@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -108,6 +109,10 @@ def build_parser() -> argparse.ArgumentParser:
     devices.add_argument("--json", action="store_true", help="as JSON")
 
     command("settings", "Show every setting, its value and what set it, as a settings file.")
+
+    from captions.archive.command import add_arguments as add_archive_commands
+
+    add_archive_commands(partial(command, settings=False))
 
     doctor = command("doctor", "Look at all that captions needs here, and say what mends what is wrong.")
     from captions.doctor.command import add_arguments as add_doctor_arguments
@@ -218,7 +223,7 @@ def _live(arguments: argparse.Namespace) -> int:
 
         return [device for device in await fresh() if device.kind == "microphone"]
 
-    return run_dashboard(settings, make_engine, list_devices)
+    return run_dashboard(loaded, make_engine, list_devices, remembered.folder)
 
 
 def _transcribe(arguments: argparse.Namespace) -> int:
@@ -291,12 +296,19 @@ def _completion(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _archive(arguments: argparse.Namespace) -> int:
+    from captions.archive.command import run
+
+    return run(arguments)
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "live": _live,
     "transcribe": _transcribe,
     "serve": _serve,
     "devices": _devices,
     "settings": _settings,
+    **dict.fromkeys(("sessions", "search", "follow", "export", "title"), _archive),
     "doctor": _doctor,
     "completion": _completion,
 }

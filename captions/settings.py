@@ -177,6 +177,16 @@ class Settings:
     partial_results: bool = _setting(
         True, "Show text while it is being said, before it is final.", Group.RECOGNITION, sidebar=True
     )
+    stability: str = _setting(
+        "steady",
+        "How soon words are shown: raw (as the recogniser sends them), steady (once they have held for a moment) or "
+        "calm (only what is settled).",
+        Group.RECOGNITION,
+        choices=("raw", "steady", "calm"),
+        sidebar=True,
+        remembered=True,
+        label="Text",
+    )
     profanity_filter: bool = _setting(False, "Mask profanity.", Group.RECOGNITION, sidebar=True)
     raw_results: bool = _setting(False, "Numbers as words instead of digits.", Group.RECOGNITION, sidebar=True)
     literature_text: bool = _setting(
@@ -236,16 +246,6 @@ class Settings:
         "Folder of a user account (a service account has its own).",
         Group.CONNECTION,
         service_variable="FOLDER_ID",
-    )
-    stability: str = _setting(
-        "steady",
-        "How soon words are shown: raw (as the recogniser sends them), steady (once they have held for a moment) or "
-        "calm (only what is settled).",
-        Group.DISPLAY,
-        choices=("raw", "steady", "calm"),
-        sidebar=True,
-        remembered=True,
-        label="Text",
     )
     theme: str = _setting(
         "dark",

@@ -121,6 +121,11 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
         return self.transcript.entries
 
     @property
+    def partials(self) -> Iterable[Partial]:
+        """What is being said, one a track."""
+        return self._partials.values()
+
+    @property
     def cursor(self) -> int | None:
         """The entry that was gone to last, until the reader scrolls."""
         return self._rows.cursor

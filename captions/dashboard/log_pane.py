@@ -14,9 +14,9 @@ from textual.widgets import Input, Static
 
 from captions.dashboard.caption_log import CaptionLog, Where
 from captions.dashboard.clipboard import copy
-from captions.dashboard.jump import HOW, entry_at
 from captions.dashboard.keys import UNBOUND, bindings
 from captions.dashboard.log_prompt import LogPrompt
+from captions.transcript.places import HOW, entry_at
 from captions.transcript.transcript import begins
 
 MINUTE = 60.0

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from captions.events import Entry, Final, Gap, Mark, StreamEnded
+from captions.events import Entry, Final, Gap, Mark, StreamEnded, Titled
 from captions.plain_text import plain
 
 
@@ -27,7 +27,7 @@ class Transcript:
     """The entries that a reader sees, which of them are marked, and which go on with what was being said.
 
     Marks belong to captions and are no entries of their own. That streams of the recogniser follow one another is
-    nothing to a reader, so their ends are left out.
+    nothing to a reader, so their ends are left out, and so are titles, which belong to the whole.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -49,7 +49,7 @@ class Transcript:
 
     def append(self, entry: Entry) -> None:
         """Add what came next."""
-        if isinstance(entry, StreamEnded):
+        if isinstance(entry, StreamEnded | Titled):
             return
         if isinstance(entry, Mark):
             self._mark(entry)

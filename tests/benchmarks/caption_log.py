@@ -34,7 +34,7 @@ from textual.widgets import RichLog
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.worker import Device, OnEvent
 from captions.events import Final, Partial
-from captions.settings import Settings
+from captions.settings import Loaded, Settings
 from captions.transcript.transcript import Transcript
 from tests.dashboard.fake_engine import FakeEngine
 
@@ -115,7 +115,7 @@ class OurApp(CaptionsApp):
     """The dashboard without its settings, and with an engine that says nothing."""
 
     def __init__(self, script: str, count: int) -> None:
-        super().__init__(Settings(), self._silent_engine, self._no_devices)
+        super().__init__(Loaded(Settings()), self._silent_engine, self._no_devices)
         self.probe = Probe(self, partial(ours, script, count))
 
     async def _silent_engine(self, on_event: OnEvent) -> FakeEngine:

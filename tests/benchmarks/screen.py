@@ -1,4 +1,4 @@
-"""What the dashboard's screen costs, in bytes, in time and in processor time, with an engine that only talks.
+"""What the dashboard's screen costs in bytes, time and processor time, with an engine that only talks.
 
     python -m tests.benchmarks.screen [--seconds 20] [--only bytes,delay,flood,kinds]
 

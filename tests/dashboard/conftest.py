@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.worker import OnEvent
-from captions.settings import Settings
+from captions.settings import Loaded, Settings
 from tests.dashboard.fake_engine import FakeDevice, FakeEngine
 
 CLOCK = 192.0
@@ -25,7 +25,7 @@ class Dashboard:
     devices: list[FakeDevice] = field(default_factory=lambda: [FakeDevice("USB Audio", True)])
 
     def __post_init__(self) -> None:
-        self.app = CaptionsApp(self.settings, self._make_engine, self._list_devices, clock=lambda: CLOCK)
+        self.app = CaptionsApp(Loaded(self.settings), self._make_engine, self._list_devices, clock=lambda: CLOCK)
 
     async def _make_engine(self, on_event: OnEvent) -> FakeEngine:
         self.engines.append(FakeEngine(on_event, self.settings))

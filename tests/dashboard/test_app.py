@@ -12,7 +12,7 @@ from captions.dashboard.entry_text import safe
 from captions.dashboard.worker import Controls, OnEvent
 from captions.errors import RecognizerMissing
 from captions.events import Backlog, Phase, Progress, StreamEnded
-from captions.settings import Settings
+from captions.settings import Loaded, Settings
 from tests.dashboard.conftest import Dashboard, until
 from tests.dashboard.fake_engine import START, FakeDevice, FakeEngine, final, level, partial, state
 
@@ -212,7 +212,7 @@ async def test_an_engine_that_cannot_start_leaves_the_dashboard_with_the_reason_
     async def list_devices() -> list[object]:
         return []
 
-    app = CaptionsApp(Settings(), make_engine, list_devices, clock=lambda: 0.0)  # type: ignore[arg-type]
+    app = CaptionsApp(Loaded(Settings()), make_engine, list_devices, clock=lambda: 0.0)  # type: ignore[arg-type]
     async with app.run_test() as pilot:
         await until(pilot, lambda: "STOPPED" in status(app))
         await pilot.pause()

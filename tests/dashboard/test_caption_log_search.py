@@ -8,9 +8,9 @@ from textual.pilot import Pilot
 
 from captions.dashboard import log_pane
 from captions.dashboard.caption_log import CaptionLog
-from captions.dashboard.jump import entry_at
 from captions.dashboard.log_pane import LogPane
 from captions.events import Final
+from captions.transcript.places import entry_at
 from captions.transcript.transcript import Transcript
 from tests.dashboard.conftest import until
 from tests.dashboard.fake_engine import START, final, partial
@@ -239,7 +239,7 @@ async def test_what_is_no_time_is_said_in_the_prompt_and_can_be_typed_anew() -> 
         for typed, sentence in (
             ("soon", "No time. Try 14:05, -5 or 30."),
             ("25:00", "There is no 25:00 on a clock."),
-            ("90", "The session is only 0:59 long."),
+            ("90", "The session is only 0:00:59 long."),
         ):
             await pilot.press("g" if not prompt.asking else "backspace", *typed, "enter")
             await until(pilot, lambda sentence=sentence: prompt.input.placeholder == sentence)  # type: ignore[misc]

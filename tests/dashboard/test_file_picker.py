@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def open_picker(dashboard: Dashboard, pilot: Pilot[None], folder: Path) -> FakeEngine:
     engine = await dashboard.engine(pilot)
-    dashboard.app._file_folder = folder
+    dashboard.app.choices.folder = folder
     await pilot.press("o")
     await until(pilot, lambda: isinstance(dashboard.app.screen, FilePicker))
     return engine

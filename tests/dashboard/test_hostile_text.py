@@ -93,7 +93,7 @@ async def test_file_names_are_drawn_as_text_and_opened_as_they_are(dashboard: Da
     for name in FILE_NAMES:
         (tmp_path / f"{name}.wav").touch()
         (tmp_path / f"{name[:20]} folder").mkdir()
-    app._file_folder = tmp_path
+    app.choices.folder = tmp_path
     async with app.run_test(size=(160, 40)) as pilot:
         engine = await dashboard.engine(pilot)
         await pilot.press("o")

@@ -245,4 +245,4 @@ async def test_choices_that_last_are_gathered_for_the_next_run(dashboard: Dashbo
         app.change_setting("theme", "light")
         app.change_setting("language", "ru-RU")
         await pilot.press("s")
-        assert app.chosen == {"input": "microphone:USB Audio", "theme": "light"}
+        assert app.choices.chosen == {"input": "microphone:USB Audio", "theme": "light"}

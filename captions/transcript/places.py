@@ -1,10 +1,9 @@
-"""What a person types to go to a time."""
+"""What a person types to name a place in a transcript."""
 
 import re
 from datetime import datetime, timedelta
 from datetime import time as time_of_day
 
-from captions.dashboard.entry_text import duration
 from captions.transcript.transcript import Transcript, begins
 
 HOW = "14:05, -5, +5 or minute 30"
@@ -36,6 +35,20 @@ def entry_at(typed: str, transcript: Transcript, here: int, now: datetime) -> in
             here_time = begins(transcript.entries[here])
             return transcript.at(here_time + seconds if sign == "+" else here_time - seconds)
         if seconds > transcript.length:
-            raise ValueError(f"The session is only {duration(transcript.length)} long.")
+            raise ValueError(f"The session is only {timedelta(seconds=int(transcript.length))} long.")
         return transcript.at(seconds)
     raise ValueError("No time. Try 14:05, -5 or 30.")
+
+
+def time_at(typed: str, transcript: Transcript, now: datetime) -> float:
+    """Return the time on the session's clock, in seconds, of the entry that was typed: as `entry_at`, or `mark`.
+
+    `mark` is the newest one, and minutes with a sign count from the end. Raises ValueError with a sentence.
+    """
+    if not transcript.entries:
+        raise ValueError("Nothing was said in this session.")
+    if typed.strip() != "mark":
+        return begins(transcript.entries[entry_at(typed, transcript, len(transcript) - 1, now)])
+    if not transcript.marks:
+        raise ValueError("There is no mark in this session.")
+    return begins(transcript.entries[transcript.marks[-1]])

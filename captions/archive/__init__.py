@@ -1,0 +1,1 @@
+"""Sessions that are kept: `captions sessions`, `search`, `follow`, `export` and `title`."""
