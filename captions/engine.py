@@ -14,17 +14,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from captions.audio.names import shown_name
 from captions.audio.source import AudioFormat, open_source
 from captions.errors import CaptionsError, InputError
-from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity
+from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity, Titled
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import Recognizer
 from captions.recognition.session import Session
+from captions.recognition.silence_hints import SilenceHints
 from captions.recognition.stabilizer import Stabilizer
 from captions.settings import Settings, data_folder
+from captions.transcript.formats import About
 from captions.transcript.keeper import Keeper
+from captions.transcript.live_file import LiveFile
 
 CONNECTION = ("recognizer", "endpoint", "tls", "ca_file", "credentials_file", "folder_id")
 """Settings that need another connection; any other change of recognition needs only another stream."""
@@ -78,7 +82,9 @@ class Engine:
         self._give_up_after = give_up_after
         self._recognizer: Recognizer | None = None
         self._session: Session | None = None
-        self._keeper = Keeper(folder or data_folder() / "sessions", dataclasses.asdict(settings), self._tell)
+        kept = {**dataclasses.asdict(settings), "input": shown_name(settings.input)}
+        self._keeper = Keeper(folder or data_folder() / "sessions", kept, self._tell)
+        self._silence_hints = SilenceHints()
         self._stabilizers: dict[str, Stabilizer] = {}
         """One for each track."""
         self._timer: asyncio.TimerHandle | None = None
@@ -113,6 +119,10 @@ class Engine:
         stopped = asyncio.create_task(self._stopped.wait())
         tasks = {stopped, asyncio.create_task(self._keeper.run())}
         try:
+            if self.settings.output:
+                self._keeper.also = await asyncio.to_thread(_live_file, self.settings)
+            if self.settings.title:
+                self._give_title()
             recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
             session = Session(self._listening(recognizer), self._event, give_up_after=self._give_up_after)
             self._recognizer, self._session = recognizer, session
@@ -163,6 +173,8 @@ class Engine:
             session.use_listening(self._listening(self._recognizer))
         self.settings = settings
         self._change_stability(settings.stability)
+        if before.title != settings.title:
+            self._give_title()
         if before.input != settings.input:
             self.use_input(settings.input)
 
@@ -189,6 +201,10 @@ class Engine:
     def mark(self, track: str, time: float, removed: bool = False) -> None:
         """Mark the caption of a track that is said at `time`, or take its mark away."""
         self._keeper.put(Mark(track, time, datetime.now(UTC), removed))
+
+    def _give_title(self) -> None:
+        time = self._session.time if self._session is not None else 0.0
+        self._keeper.put(Titled(time, datetime.now(UTC), self.settings.title))
 
     async def stop(self, drain: float = 2.0) -> None:
         """End the session; what was captured gets up to `drain` seconds to be heard. Called once or more."""
@@ -274,6 +290,9 @@ class Engine:
             self._keeper.put(event)
         if isinstance(event, Level) and time.monotonic() - self._delays_told >= DELAYS_EVERY:
             self._tell_delays()
+        speaking = self._session is not None and self._session.speaking
+        if (hint := self._silence_hints.hear(event, datetime.now(UTC), speaking=speaking)) is not None:
+            self._keeper.put(hint)
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, SessionState) and self._session is not None:
@@ -324,3 +343,8 @@ def _limits(settings: Settings, known: StreamLimits) -> StreamLimits:
     return dataclasses.replace(
         known, seconds=settings.stream_seconds or known.seconds, bytes=settings.stream_bytes or known.bytes
     )
+
+
+def _live_file(settings: Settings) -> LiveFile:
+    """Begin the file that a person wants beside the journal."""
+    return LiveFile(Path(settings.output), About(datetime.now(UTC), title=settings.title, labels={"main": ""}))

@@ -174,7 +174,7 @@ class Phase(StrEnum):
     PAUSED = "paused"
     RECONNECTING = "reconnecting"
     ENDED = "end of file"
-    WAITING = "waiting for the microphone"
+    WAITING = "waiting for the input"
     NO_INPUT = "no input"
     FAILED = "stopped"
 

@@ -29,6 +29,7 @@ class Group(StrEnum):
     """Which part of the sidebar and of `captions settings` a setting stands in."""
 
     INPUT = "Input"
+    TRANSCRIPT = "Transcript"
     RECOGNITION = "Recognition"
     CONNECTION = "Connection"
     DISPLAY = "Display"
@@ -137,6 +138,15 @@ class Settings:
         8_000, "Sample rate of headerless files (.pcm, .raw).", Group.INPUT, minimum=1_000, maximum=384_000, unit="Hz"
     )
     pcm_channels: int = _setting(1, "Channels of headerless files (.pcm, .raw).", Group.INPUT, minimum=1, maximum=32)
+    title: str = _setting(
+        "", "Title of the session, in the journal and in what is exported.", Group.TRANSCRIPT, sidebar=True
+    )
+    output: str = _setting(
+        "",
+        "File that has the captions too, whole at any time: .txt, .md, .srt, .vtt, .json or .ndjson. One that is there "
+        "is replaced.",
+        Group.TRANSCRIPT,
+    )
     recognizer: str = _setting(
         "auto",
         "Who listens: auto (SpeechKit when there are credentials, else this machine), local or speechkit-v2.",
@@ -321,8 +331,10 @@ class Loaded:
 
 
 def lasts(name: str, value: object) -> bool:
-    """Whether a setting's value may hold for another run: any, but of inputs only microphones."""
-    return name != "input" or value == "auto" or str(value).partition(":")[0] == "microphone"
+    """Whether a setting's value may hold for another run: not what is of one session, nor a file or an address."""
+    if name == "input":
+        return value == "auto" or str(value).partition(":")[0] in ("microphone", "monitor")
+    return name not in ("title", "output")
 
 
 def data_folder() -> Path:

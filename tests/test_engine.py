@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from captions.engine import Engine
-from captions.errors import CredentialsError, InputError
+from captions.errors import CredentialsError, InputError, SettingError, StorageError
 from captions.events import Delays, Event, Final, InputChanged, Notice, Partial, Phase, SessionState
 from captions.settings import Settings
 from captions.transcript.journal import read_journal
+from captions.transcript.sessions import read_session
 from tests.local_engine import require_local_engine
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 
@@ -192,3 +193,58 @@ async def test_words_with_times_tell_all_delays(tmp_path: Path, minute_of_sound:
             assert stage is not None
         assert delays.finals is not None
         assert delays.finals.p50 >= 0.4  # a second of sound had been sent, and the words had ended after 0.6 s
+
+
+async def says_at_once(stream: ServedStream) -> None:
+    await stream.config()
+    await stream.message()
+    await stream.reply(final("heard", end_of_utterance=True))
+    await stream.until_half_close()
+
+
+async def test_a_title_holds_from_the_start_and_can_be_changed(tmp_path: Path, minute_of_sound: str) -> None:
+    settings = Settings(input=minute_of_sound, title="Planning")
+    async with told_by(says_at_once, settings, tmp_path / "sessions") as (engine, told):
+        await told.until(lambda event: isinstance(event, Final))
+        assert engine.journal is not None
+        before = read_session(engine.journal)
+        engine.change_settings(engine.settings.changed("title", "Budget — бюджет"))
+        await engine.stop()
+    after = read_session(engine.journal)
+    assert before is not None
+    assert after is not None
+    assert (before.title, after.title) == ("Planning", "Budget — бюджет")
+
+
+async def test_the_file_that_was_asked_for_has_the_captions_while_they_come_and_the_title_in_the_end(
+    tmp_path: Path, minute_of_sound: str
+) -> None:
+    output = tmp_path / "talk.md"
+    settings = Settings(input=minute_of_sound, title="Planning", output=str(output))
+    async with told_by(says_at_once, settings, tmp_path / "sessions") as (engine, told):
+        await told.until(lambda event: isinstance(event, Final))
+        assert "heard" in output.read_text()
+        engine.change_settings(engine.settings.changed("title", "Budget"))
+        await engine.stop()
+    assert output.read_text().startswith("# Budget")
+    assert "heard" in output.read_text()
+
+
+@pytest.mark.parametrize(("name", "error"), [("talk.doc", SettingError), ("gone/talk.srt", StorageError)])
+async def test_a_file_that_cannot_be_written_is_told_before_anything_is_heard(
+    tmp_path: Path, name: str, error: type[Exception]
+) -> None:
+    settings = Settings(input="sample", recognizer="local", output=str(tmp_path / name))
+    engine = Engine(settings, Told(), environment={}, folder=tmp_path)
+    with pytest.raises(error):
+        await asyncio.wait_for(engine.run(), 10)
+    await asyncio.wait_for(engine.stop(), 5)
+
+
+async def test_credentials_in_an_address_are_not_kept(tmp_path: Path) -> None:
+    settings = Settings(input="http://user:secret@127.0.0.1:9/talk?token=secret")
+    async with told_by(says_at_once, settings, tmp_path) as (engine, told):
+        await told.until(is_phase(Phase.NO_INPUT))
+        assert engine.journal is not None
+        assert "127.0.0.1:9/talk" in engine.journal.read_text()
+        assert "secret" not in engine.journal.read_text()

@@ -126,6 +126,11 @@ class Session:
         return self._intake.time
 
     @property
+    def speaking(self) -> bool:
+        """Whether somebody is being heard to speak."""
+        return self._intake.speech.speaking
+
+    @property
     def playing(self) -> bool:
         """Whether the input is a file, in which one can seek."""
         return isinstance(self._source, Playable)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from captions.errors import StorageError
 from captions.events import Backlog, Delays, Event, Notice, Partial, SessionState, Severity
 from captions.transcript.journal import begin_journal
+from captions.transcript.live_file import LiveFile
 
 Result = TypeVar("Result")
 
@@ -30,7 +31,10 @@ class Keeper:
         self.path: Path | None = None
         """The journal's file, once there is one."""
         self.error: StorageError | None = None
-        """Why the journal is not whole, while it is not."""
+        """Why the journal, or the file beside it, is not whole, while it is not."""
+        self.also: LiveFile | None = None
+        """Is written beside the journal."""
+        self._also_fails = False
         self._folder = folder
         self._settings = settings
         self._tell = tell
@@ -66,6 +70,8 @@ class Keeper:
                         self.error = None
                         message = "The journal is written again; nothing is missing from it."
                         self._tell(Notice(0.0, datetime.now(UTC), Severity.INFORMATION, message))
+                if self.also is not None and entries:
+                    await self._write_also(self.also.write, *entries)
                 for event in events:
                     self._tell(event)
                 if journal is not None and time.monotonic() - synced >= SYNC_SECONDS:
@@ -73,6 +79,8 @@ class Keeper:
                     synced = time.monotonic()
             if journal is not None:
                 await self._try(journal.close)
+            if self.also is not None:
+                await self._write_also(self.also.close, datetime.now(UTC))
         finally:
             self._finished.set()
 
@@ -81,6 +89,17 @@ class Keeper:
         self._ending = True
         self._filled.set()
         await self._finished.wait()
+
+    async def _write_also(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Write the file beside the journal, in a thread. A failure is told, once until it goes well again."""
+        try:
+            await asyncio.to_thread(work, *arguments)
+        except StorageError as error:
+            if not self._also_fails:
+                self._tell(Notice(0.0, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
+            self._also_fails = True
+        else:
+            self._also_fails = False
 
     async def _try(self, work: Callable[..., Result], *arguments: Any) -> Result | None:
         """Do file work in a thread. A failure is told, once until the disk recovers; then there is no result."""

@@ -69,7 +69,7 @@ def test_a_microphone_that_goes_away_is_taken_up_again(pulse: PulseServer, liste
     pulse.play(sample())
     until(listening, "best of times")
     pulse.kill()
-    until(listening, "waiting for the microphone")
+    until(listening, "waiting for the input")
     noticed = time.monotonic()
     pulse.start()
     gone = time.monotonic() - noticed
