@@ -14,7 +14,7 @@ from captions import __version__
 from captions.errors import CaptionsError, ExitCode, SettingError
 from captions.plain import WORDS
 from captions.plain_text import plain
-from captions.settings import ROWS, Group, Loaded, load, log_folder, nearest
+from captions.settings import ROWS, Group, Loaded, Settings, load, log_folder, nearest
 from captions.settings_file import settings_file, toml
 
 DESCRIPTION = "Live captions in a terminal, from a microphone or a file, through a streaming speech recogniser."
@@ -22,7 +22,16 @@ EPILOG = """\
 Without a command, `live` is meant: `captions` and `captions talk.mp3` open the dashboard, and `captions --plain`
 prints plain lines instead, for screen readers and logs.
 
-SOURCE is microphone, microphone:PART of a device's name, sample, or the path of an audio or video file.
+SOURCE is one of
+  microphone, or microphone:PART of a device's name     what is said here (`captions devices` lists them)
+  monitor, or monitor:PART of an output's name          what this machine plays, as in a meeting
+  -                                                     standard input: a file of any kind, or samples without a
+                                                        header (16 bit; see --pcm-rate); keys work all the same
+  tcp://HOST:PORT, http://, https:// or rtsp://         a stream or a file elsewhere
+  PATH                                                  an audio or video file, or a named pipe
+  sample                                                the recording that comes with the recogniser
+A path that begins with ./ is never taken for another of these.
+
 Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a user account) or from
 --credentials-file, never from a flag. Without any, speech is recognised on this machine.
 """
@@ -82,9 +91,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     transcribe = command("transcribe", "Print captions to standard output, without a dashboard.")
-    transcribe.add_argument("source", metavar="SOURCE", help="a file, sample, microphone or microphone:PART")
     transcribe.add_argument(
-        "--format", choices=("text", "ndjson"), default="text", help="text: finals as lines; ndjson: every event"
+        "source",
+        metavar="SOURCE",
+        nargs="+",
+        help="what `captions --help` says, such as a file or - for standard input; several are captioned one after "
+        "another, each in a session of its own",
+    )
+    transcribe.add_argument(
+        "--format",
+        choices=("text", "ndjson"),
+        default="text",
+        help="text: finals as lines; ndjson: a record for every event, each session's after one of the type `session`",
     )
     transcribe.add_argument("--partials", action="store_true", help="print text that may still change, too")
     transcribe.add_argument(
@@ -105,7 +123,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_arguments(serve)
 
-    devices = command("devices", "List the microphones and the sample rates they take.", settings=False)
+    devices = command("devices", "List microphones and monitors, and the sample rates they take.", settings=False)
     devices.add_argument("--json", action="store_true", help="as JSON")
 
     command("settings", "Show every setting, its value and what set it, as a settings file.")
@@ -148,10 +166,10 @@ def _load(arguments: argparse.Namespace, remembered: Mapping[str, object] | None
         for name in ROWS
         if getattr(arguments, f"setting_{name}") is not None
     }
-    if getattr(arguments, "source", None):
+    if source := getattr(arguments, "source", None):
         if "input" in flags:
             raise SettingError("The input is given twice: as SOURCE and with --input.", "Leave one of them out.")
-        flags["input"] = arguments.source
+        flags["input"] = source if isinstance(source, str) else source[0]
     return load(flags, file=arguments.settings, remembered=remembered)
 
 
@@ -204,7 +222,7 @@ def _live(arguments: argparse.Namespace) -> int:
     remembered = recall()
     loaded = _load(arguments, remembered.settings)
     settings = loaded.settings
-    if arguments.plain or os.environ.get("TERM") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if arguments.plain or os.environ.get("TERM") == "dumb" or not _has_screen_and_keys(settings):
         from captions.headless import print_plainly
 
         return print_plainly(settings)
@@ -221,17 +239,28 @@ def _live(arguments: argparse.Namespace) -> int:
     async def list_devices():  # type: ignore[no-untyped-def]
         from captions.audio.devices import list_devices as fresh
 
-        return [device for device in await fresh() if device.kind == "microphone"]
+        return await fresh()
 
     return run_dashboard(loaded, make_engine, list_devices, remembered.folder)
 
 
+def _has_screen_and_keys(settings: Settings) -> bool:
+    """Whether there is a terminal for the dashboard; where standard input is sound, keys come from the terminal."""
+    if settings.input == "-" and sys.platform != "win32" and sys.stdout.isatty():
+        from captions.dashboard.driver import terminal_is_there
+
+        return terminal_is_there()
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def _transcribe(arguments: argparse.Namespace) -> int:
     settings = _load(arguments).settings
+    if len(arguments.source) > 1 and settings.output:
+        raise SettingError("One file cannot have the captions of several sources.", "Give one, or leave out --output.")
     from captions.headless import transcribe
 
     return transcribe(
-        settings,
+        [settings.changed("input", source, "SOURCE") for source in arguments.source],
         ndjson=arguments.format == "ndjson",
         partials=arguments.partials,
         real_time=arguments.speed == "real",
@@ -256,11 +285,16 @@ def _devices(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps([dataclasses.asdict(device) for device in devices], ensure_ascii=False, indent=2))
         return ExitCode.OK
-    for device in devices:
-        rates = ", ".join(f"{rate}" for rate in device.rates) or "none directly; it is resampled"
-        print(f"{'*' if device.default else ' '} {device.name}  ({device.host_api}; {rates} Hz)")
+    for kind, heading in (("microphone", "Microphones"), ("monitor", "Monitors: what the machine plays")):
+        group = [device for device in devices if device.kind == kind]
+        if group:
+            print(heading)
+        for device in group:
+            rates = ", ".join(f"{rate}" for rate in device.rates)
+            rates = f"{rates} Hz" if rates else "none of the recogniser's rates; it is resampled"
+            print(f"{'*' if device.default else ' '} {kind}:{device.name}  ({device.host_api}; {rates})")
     if not devices:
-        print("There is no microphone. `captions sample` shows how captions look.", file=sys.stderr)
+        print("There is nothing to record from. `captions sample` shows how captions look.", file=sys.stderr)
     return ExitCode.OK
 
 

@@ -10,8 +10,12 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TextIO
 
+from captions import __version__
+from captions.audio.names import shown_name
 from captions.engine import Engine
 from captions.errors import ExitCode
 from captions.events import (
@@ -31,43 +35,110 @@ from captions.events import (
 )
 from captions.plain import WORDS, Sentences, command
 from captions.plain_text import plain
+from captions.progress_bar import ProgressBar
 from captions.settings import Settings
 from captions.stats import Stats
 from captions.transcript import records
+from captions.transcript.data_formats import Ndjson
+from captions.transcript.formats import About
 
 TYPE_WHAT = f"Type one of these words, then Enter: {', '.join(WORDS)}."
 MARK_WHAT = "There is no caption yet to mark."
 GIVE_UP_SECONDS = 60.0
 """How long one stream after another may fail before the command ends with the error."""
+OF_ONE_SOURCE = (ExitCode.OK, ExitCode.INPUT, ExitCode.STORAGE)
+"""How the session of one source may end without that of the next being in vain."""
 
 
 class Printer:
-    """Writes lines in order, in a thread of its own. What waits is bounded by what is said while nobody reads."""
+    """Writes to streams in order, in a thread of its own. What waits is bounded by what is said while nobody reads."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, name: str) -> None:
         self.broken = False
-        self._stream = stream
-        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name=f"print to {stream.name}", daemon=True)
+        self._texts: queue.SimpleQueue[tuple[TextIO, str] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name=f"print to {name}", daemon=True)
         self._thread.start()
 
-    def print(self, text: str) -> None:
-        self._lines.put(text)
+    def print(self, stream: TextIO, text: str) -> None:
+        self._texts.put((stream, text))
 
     def finish(self, timeout: float) -> None:
         """Wait until all is written, or `timeout` seconds."""
-        self._lines.put(None)
+        self._texts.put(None)
         self._thread.join(timeout)
 
     def _write(self) -> None:
         try:
-            while (text := self._lines.get()) is not None:
-                self._stream.write(text)
-                if self._lines.empty():
-                    self._stream.flush()
-            self._stream.flush()
+            while (item := self._texts.get()) is not None:
+                stream, text = item
+                stream.write(text)
+                if self._texts.empty() or stream is sys.stderr:
+                    stream.flush()
         except (OSError, ValueError):
             self.broken = True
+
+
+class Console:
+    """Standard output and standard error, and how the command is ended from outside: by a signal, or by its reader.
+
+    Where both are terminals, which are most likely the same one, what goes to them keeps its order, and a caption
+    takes the place of the progress.
+    """
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self.shows_progress = sys.stderr.isatty()
+        self._together = self.shows_progress and sys.stdout.isatty()
+        self._signal = 0
+        self._output = Printer("standard output")
+        self._messages = self._output if self._together else Printer("standard error")
+        self._progress = ""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number)
+
+    def print(self, text: str) -> None:
+        """Print to standard output, where nothing else goes."""
+        if self._together:
+            self._erase_progress()
+        self._output.print(sys.stdout, text)
+
+    def message(self, text: str) -> None:
+        """Print a line to standard error, in the place of the progress."""
+        self._erase_progress()
+        self._messages.print(sys.stderr, f"{plain(text)}\n")
+
+    def show_progress(self, text: str) -> None:
+        """Write a line over the one before it; none takes it away."""
+        if text != self._progress:
+            self._messages.print(sys.stderr, f"\r{text.ljust(len(self._progress))}")
+            self._progress = text
+
+    def notice_reader(self) -> None:
+        """End if nobody reads standard output any more."""
+        if self._output.broken:
+            self.ended.set()
+
+    def finish(self, code: int) -> int:
+        """Wait until all is written. Returns the exit code: `code`, or what ended the command from outside."""
+        self._erase_progress()
+        self._output.finish(timeout=10.0)
+        self._messages.finish(timeout=1.0)
+        for stream, printer in ((sys.stdout, self._output), (sys.stderr, self._messages)):
+            if printer.broken:  # what is left of it must not be tried again when the process ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if self._signal or self._output.broken:
+            return 128 + (self._signal or signal.SIGPIPE)  # as a process that it would have ended
+        return code
+
+    def _erase_progress(self) -> None:
+        if self._progress:
+            self._messages.print(sys.stderr, f"\r{' ' * len(self._progress)}\r")
+            self._progress = ""
+
+    def _on_signal(self, number: int) -> None:
+        self._signal = number
+        self.ended.set()
 
 
 class Headless:
@@ -79,6 +150,7 @@ class Headless:
     def __init__(
         self,
         settings: Settings,
+        console: Console,
         *,
         ndjson: bool = False,
         partials: bool = False,
@@ -86,61 +158,47 @@ class Headless:
         stats: bool = False,
         plainly: bool = False,
     ) -> None:
+        self._settings = settings
+        self._console = console
         self._ndjson = ndjson
         self._stats = Stats() if stats else None
         self._sentences = Sentences() if plainly else None
         self._last: Final | None = None
         self._partials = partials
-        self._one_utterance = settings.single_utterance
-        self._output = Printer(sys.stdout)
-        self._messages = Printer(sys.stderr)
-        self._shows_progress = sys.stderr.isatty()
-        self._progress = ""
+        self._progress = ProgressBar()
         self._ended = asyncio.Event()
-        self._signal = 0
         self._units = 0
         self._broken = False
         give_up_after = None if plainly else GIVE_UP_SECONDS
         self._engine = Engine(settings, self._on_event, real_time=real_time, give_up_after=give_up_after)
 
     async def run(self) -> int:
-        """Listen until the input ends, an error stops it, or a signal does. Returns the exit code."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-                loop.add_signal_handler(number, self._on_signal, number)
-        if self._sentences is not None and sys.stdin.isatty():
+        """Listen until the input ends, an error stops it, or the console is ended. Returns the exit code."""
+        if self._ndjson:
+            about = About(datetime.now(UTC), title=self._settings.title, program=__version__, labels={"main": ""})
+            self._console.print(Ndjson(about).begin())
+        # Where standard input is sound, nobody can type into it.
+        if self._sentences is not None and self._settings.input != "-" and sys.stdin.isatty():
             signal.signal(
                 signal.SIGTTIN, signal.SIG_IGN
             )  # in a shell's background reading fails then, and stops nothing
-            loop.add_reader(sys.stdin.fileno(), self._on_typed)
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._on_typed)
         running = asyncio.create_task(self._engine.run())
-        ended = asyncio.create_task(self._ended.wait())
+        ends = [asyncio.create_task(event.wait()) for event in (self._ended, self._console.ended)]
         try:
-            await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({running, *ends}, return_when=asyncio.FIRST_COMPLETED)
             await self._engine.stop()
             await running
         finally:
-            ended.cancel()
-            if self._sentences is None:
-                self._message(f"captions: billed: {self._units} units" if self._units else "")
-                for line in self._stats.lines() if self._stats is not None else ():
-                    self._message(f"captions: {line}")
+            for end in ends:
+                end.cancel()
+            if self._units and self._sentences is not None:
+                self._console.print(f"[Billed: {self._units} units.]\n")
             elif self._units:
-                self._output.print(f"[Billed: {self._units} units.]\n")
-            self._output.finish(timeout=10.0)
-            self._messages.finish(timeout=1.0)
-        if self._output.broken:
-            # Nobody reads any more: as a process would be ended by the signal for it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 128 + (self._signal or signal.SIGPIPE)
-        if self._signal:
-            return 128 + self._signal
+                self._console.message(f"captions: billed: {self._units} units")
+            for line in self._stats.lines() if self._stats is not None else ():
+                self._console.message(f"captions: {line}")
         return self._engine.error.exit_code if self._engine.error is not None else ExitCode.OK
-
-    def _on_signal(self, number: int) -> None:
-        self._signal = number
-        self._ended.set()
 
     def _on_typed(self) -> None:
         """Do what was typed: lines, because a terminal gives them so."""
@@ -162,11 +220,10 @@ class Headless:
                 case "quit":
                     self._ended.set()
                 case _:
-                    self._output.print(f"[{MARK_WHAT if command(line) else TYPE_WHAT}]\n")
+                    self._console.print(f"[{MARK_WHAT if command(line) else TYPE_WHAT}]\n")
 
     def _on_event(self, event: Event) -> None:
-        if self._output.broken:
-            self._ended.set()
+        self._console.notice_reader()
         if self._stats is not None:
             self._stats.count(event)
         if isinstance(event, Final):
@@ -176,10 +233,10 @@ class Headless:
         if self._sentences is None:
             self._tell(event)
         elif line := self._sentences.line(event):
-            self._output.print(f"{line}\n")
+            self._console.print(f"{line}\n")
         if isinstance(event, SessionState) and (
             event.phase in (Phase.ENDED, Phase.FAILED, Phase.NO_INPUT)
-            or (event.phase is Phase.PAUSED and self._one_utterance)
+            or (event.phase is Phase.PAUSED and self._settings.single_utterance)
         ):
             self._ended.set()
 
@@ -190,57 +247,64 @@ class Headless:
             return
         elif self._ndjson:
             if not isinstance(event, Partial) or self._partials:
-                self._output.print(records.line(records.record(event)).decode())
+                self._console.print(records.line(records.record(event)).decode())
         elif isinstance(event, Final):
-            self._output.print(f"{event.text}\n")
+            self._console.print(f"{event.text}\n")
         elif isinstance(event, Partial) and self._partials and event.text:
-            self._output.print(f"… {event.text}\n")
+            self._console.print(f"… {event.text}\n")
         if isinstance(event, SessionState):
             self._on_state(event)
         elif isinstance(event, Notice):
             name = "captions" if event.severity is Severity.INFORMATION else f"captions: {event.severity}"
-            self._message(f"{name}: {event.message} {event.hint}".rstrip())
+            self._console.message(f"{name}: {event.message} {event.hint}".rstrip())
         elif isinstance(event, Gap):
-            self._message(f"captions: nobody heard {event.start:.1f} s to {event.end:.1f} s: {event.reason}")
+            self._console.message(f"captions: nobody heard {event.start:.1f} s to {event.end:.1f} s: {event.reason}")
 
     def _on_state(self, state: SessionState) -> None:
         if state.phase is Phase.RECONNECTING:
             self._broken = True
-            self._message(f"captions: trying again: {state.detail}")
+            self._console.message(f"captions: trying again: {state.detail}")
         elif state.phase is Phase.WAITING:
             self._broken = True
-            self._message("captions: waiting for the microphone to come back")
+            self._console.message("captions: waiting for the microphone to come back")
         elif state.phase is Phase.LISTENING and self._broken:
             self._broken = False
-            self._message("captions: listening again")
+            self._console.message("captions: listening again")
 
     def _show_progress(self, progress: Progress) -> None:
-        """One line that is written over, on a terminal only."""
-        total = f" of {_clock(progress.total)}" if progress.total is not None else ""
-        text = f"{_clock(progress.elapsed)}{total}"
-        if self._shows_progress and text != self._progress:
-            self._progress = text
-            self._messages.print(f"\r{text} ")
-
-    def _message(self, text: str) -> None:
-        """A line of its own, in the place of the progress."""
-        if self._progress:
-            self._messages.print("\r" + " " * (len(self._progress) + 1) + "\r")
-            self._progress = ""
-        if text:
-            self._messages.print(f"{plain(text)}\n")
+        if not self._console.shows_progress:
+            return
+        try:
+            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        except OSError:  # it was closed
+            return
+        if (text := self._progress.line(progress, width)) is not None:
+            self._console.show_progress(text)
 
 
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes}:{seconds:02d}"
+def transcribe(sources: Sequence[Settings], *, ndjson: bool, partials: bool, real_time: bool, stats: bool) -> int:
+    """Caption one input after another, each in a session of its own, as settings that differ in it say.
 
-
-def transcribe(settings: Settings, *, ndjson: bool, partials: bool, real_time: bool, stats: bool) -> int:
-    """Run the command. Returns the exit code."""
+    Returns the exit code of the first that failed. An input that cannot be had does not keep the others from being
+    captioned; a recogniser that refuses or cannot be reached does.
+    """
 
     async def run() -> int:
-        return await Headless(settings, ndjson=ndjson, partials=partials, real_time=real_time, stats=stats).run()
+        console, code = Console(), int(ExitCode.OK)
+        try:
+            for settings in sources:
+                if len(sources) > 1:
+                    console.message(f"captions: {shown_name(settings.input)}:")
+                headless = Headless(
+                    settings, console, ndjson=ndjson, partials=partials, real_time=real_time, stats=stats
+                )
+                ended = await headless.run()
+                code = code or ended
+                if console.ended.is_set() or ended not in OF_ONE_SOURCE:
+                    break
+        finally:
+            code = console.finish(code)
+        return code
 
     return asyncio.run(run())
 
@@ -249,6 +313,11 @@ def print_plainly(settings: Settings) -> int:
     """Caption the settings' input in plain lines until the person or the input ends it. Returns the exit code."""
 
     async def run() -> int:
-        return await Headless(settings, plainly=True).run()
+        console, code = Console(), int(ExitCode.OK)
+        try:
+            code = await Headless(settings, console, plainly=True).run()
+        finally:
+            code = console.finish(code)
+        return code
 
     return asyncio.run(run())

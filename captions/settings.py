@@ -128,16 +128,24 @@ class Settings:
 
     input: str = _setting(
         "auto",
-        "Where sound comes from: auto (a microphone if there is one, else the sample), microphone, microphone:PART of "
-        "a device's name, sample, or a file's path.",
+        "Where sound comes from: auto (a microphone if there is one, else the sample), microphone or microphone:PART "
+        "of a device's name, monitor or monitor:PART (what the machine plays), - (standard input), an address "
+        "(tcp, http, https, rtsp), sample, or the path of a file or a named pipe.",
         Group.INPUT,
         sidebar=True,
         remembered=True,
     )
     pcm_rate: int = _setting(
-        8_000, "Sample rate of headerless files (.pcm, .raw).", Group.INPUT, minimum=1_000, maximum=384_000, unit="Hz"
+        8_000,
+        "Sample rate of sound without a header (.pcm, .raw, pipes).",
+        Group.INPUT,
+        minimum=1_000,
+        maximum=384_000,
+        unit="Hz",
     )
-    pcm_channels: int = _setting(1, "Channels of headerless files (.pcm, .raw).", Group.INPUT, minimum=1, maximum=32)
+    pcm_channels: int = _setting(
+        1, "Channels of sound without a header (.pcm, .raw, pipes).", Group.INPUT, minimum=1, maximum=32
+    )
     title: str = _setting(
         "", "Title of the session, in the journal and in what is exported.", Group.TRANSCRIPT, sidebar=True
     )

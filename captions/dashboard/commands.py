@@ -1,4 +1,4 @@
-"""The command palette: every action with a name, every microphone, every switch."""
+"""The command palette: every action with a name, every input, every switch."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +25,7 @@ class Command(NamedTuple):
 
 
 class CaptionsCommands(Provider):
-    """Made from the bindings in force, the microphones last listed and the table of settings."""
+    """Made from the bindings in force, the devices last listed and the table of settings."""
 
     def _commands(self) -> Iterator[Command]:
         app = cast("CaptionsApp", self.app)

@@ -15,12 +15,12 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static, Switch
 
-from captions.audio.names import shown_name
+from captions.audio.names import is_address, shown_name
 from captions.dashboard.entry_text import safe
 from captions.dashboard.worker import Device
 from captions.settings import ROWS, Setting, Settings
 
-AUTOMATIC, MICROPHONE, SAMPLE = "auto", "microphone", "sample"
+AUTOMATIC, MICROPHONE, MONITOR, SAMPLE = "auto", "microphone", "monitor", "sample"
 UNSAVED = " •"
 """Stands behind the name of a setting that was changed and not saved."""
 Choices = list[tuple[Content, Any]]
@@ -32,16 +32,30 @@ def label_of(row: Setting) -> str:
 
 
 def input_choices(devices: Sequence[Device], current: str) -> Choices:
-    """Return what can be listened to: labels of plain text, and the values of the setting `input`."""
-    choices = [("Automatic", AUTOMATIC), ("Default microphone", MICROPHONE)]
-    choices += [(f"Microphone: {device.name}", f"{MICROPHONE}:{device.name}") for device in devices]
-    choices.append(("Sample recording", SAMPLE))
+    """Return what can be listened to: labels of plain text, and the values of the setting `input`.
+
+    Microphones come first, then, where there are any, the monitors: what the machine plays.
+    """
+    choices = [("Automatic", AUTOMATIC)]
+    for kind in (MICROPHONE, MONITOR):
+        named = [f"{kind}:{device.name}" for device in devices if device.kind == kind]
+        if named or kind == MICROPHONE:
+            choices += [(_input_label(value), value) for value in (kind, *named)]
+    choices.append((_input_label(SAMPLE), SAMPLE))
     if current not in [value for _, value in choices]:
-        kind, _, part = current.partition(":")
-        choices.append(
-            (f"Microphone: {part}" if kind == MICROPHONE else f"File: {Path(shown_name(current)).name}", current)
-        )
+        choices.append((_input_label(current), current))
     return [(Content(safe(label)), value) for label, value in choices]
+
+
+def _input_label(value: str) -> str:
+    """What a value of the setting `input` is called."""
+    kind, _, part = value.partition(":")
+    if kind in (MICROPHONE, MONITOR):
+        return f"{kind.capitalize()}: {part}" if part else f"Default {kind}"
+    if is_address(value):
+        return f"Address: {shown_name(value)}"
+    fixed = {SAMPLE: "Sample recording", "-": "Standard input"}
+    return fixed.get(value) or f"File: {Path(value).name}"
 
 
 class Field(Vertical):
@@ -212,7 +226,7 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
         self._unsaved.update(f"{UNSAVED.strip()} not saved · {saving}")
 
     def load_devices(self, devices: Sequence[Device], current: str) -> None:
-        """Offer these microphones."""
+        """Offer these microphones and monitors."""
         self.fields["input"].load_choices(input_choices(devices, current), current)
 
     def load_languages(self, languages: tuple[str, ...]) -> None:

@@ -64,8 +64,10 @@ class Controls(Protocol):
 
 
 class Device(Protocol):
-    """A microphone, as the sidebar shows it."""
+    """A microphone or a monitor, as the sidebar shows it."""
 
+    @property
+    def kind(self) -> str: ...
     @property
     def name(self) -> str: ...
     @property

@@ -14,10 +14,11 @@ START = datetime(2026, 3, 4, 12, 4, 31, tzinfo=UTC)
 
 @dataclass
 class FakeDevice:
-    """A microphone."""
+    """A microphone or a monitor."""
 
     name: str
     default: bool = False
+    kind: str = "microphone"
 
 
 @dataclass
