@@ -72,7 +72,7 @@ class Printer:
             while (item := self._texts.get()) is not None:
                 stream, text = item
                 stream.write(text)
-                if self._texts.empty() or stream is sys.stderr:
+                if self._texts.empty() or stream is not sys.stdout:
                     stream.flush()
         except (OSError, ValueError):
             self.broken = True
@@ -81,8 +81,8 @@ class Printer:
 class Console:
     """Standard output and standard error, and how the command is ended from outside: by a signal, or by its reader.
 
-    Where both are terminals, which are most likely the same one, what goes to them keeps its order, and a caption
-    takes the place of the progress.
+    Where both are terminals, which are most likely the same one, what goes to them keeps its order, and the
+    progress stays below the captions.
     """
 
     def __init__(self) -> None:
@@ -100,19 +100,26 @@ class Console:
     def print(self, text: str) -> None:
         """Print to standard output, where nothing else goes."""
         if self._together:
-            self._erase_progress()
-        self._output.print(sys.stdout, text)
+            self._above_progress(sys.stdout, text)
+        else:
+            self._output.print(sys.stdout, text)
 
     def message(self, text: str) -> None:
-        """Print a line to standard error, in the place of the progress."""
-        self._erase_progress()
-        self._messages.print(sys.stderr, f"{plain(text)}\n")
+        """Print a line to standard error."""
+        self._above_progress(sys.stderr, f"{plain(text)}\n")
 
     def show_progress(self, text: str) -> None:
-        """Write a line over the one before it; none takes it away."""
+        """Show this line, shorter than the terminal is wide, below all others until the next one; none for ""."""
         if text != self._progress:
-            self._messages.print(sys.stderr, f"\r{text.ljust(len(self._progress))}")
+            erased = f"\r{' ' * len(self._progress)}\r" if self._progress else ""
+            self._messages.print(sys.stderr, erased + text)
             self._progress = text
+
+    def _above_progress(self, stream: TextIO, text: str) -> None:
+        progress = self._progress
+        self.show_progress("")
+        self._messages.print(stream, text)
+        self.show_progress(progress)
 
     def notice_reader(self) -> None:
         """End if nobody reads standard output any more."""
@@ -121,7 +128,6 @@ class Console:
 
     def finish(self, code: int) -> int:
         """Wait until all is written. Returns the exit code: `code`, or what ended the command from outside."""
-        self._erase_progress()
         self._output.finish(timeout=10.0)
         self._messages.finish(timeout=1.0)
         for stream, printer in ((sys.stdout, self._output), (sys.stderr, self._messages)):
@@ -130,11 +136,6 @@ class Console:
         if self._signal or self._output.broken:
             return 128 + (self._signal or signal.SIGPIPE)  # as a process that it would have ended
         return code
-
-    def _erase_progress(self) -> None:
-        if self._progress:
-            self._messages.print(sys.stderr, f"\r{' ' * len(self._progress)}\r")
-            self._progress = ""
 
     def _on_signal(self, number: int) -> None:
         self._signal = number
@@ -192,6 +193,7 @@ class Headless:
         finally:
             for end in ends:
                 end.cancel()
+            self._console.show_progress("")
             if self._units and self._sentences is not None:
                 self._console.print(f"[Billed: {self._units} units.]\n")
             elif self._units:
