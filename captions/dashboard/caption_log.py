@@ -214,6 +214,9 @@ class CaptionLog(ScrollView, inherit_bindings=False, can_focus=True):
     def notify_style_update(self) -> None:
         """Render anew in other colours."""
         super().notify_style_update()
+        self.call_later(self._restyle)  # a widget is told before the styles of its parts are there
+
+    def _restyle(self) -> None:
         self._styles.clear()
         self._rows.forget()
         self._show_partials()

@@ -21,7 +21,7 @@ from captions.dashboard.themes import THEMES
 from captions.events import Phase, SessionState
 from captions.settings import ROWS, Settings
 from tests.dashboard.conftest import Dashboard, until
-from tests.dashboard.fake_engine import level, partial, state
+from tests.dashboard.fake_engine import final, level, partial, state
 from tests.dashboard.test_snapshots import TALK
 
 AA, AAA, GRAPHICAL = 4.5, 7.0, 3.0
@@ -139,6 +139,23 @@ async def test_every_text_on_the_screen_has_contrast(theme: str) -> None:
         await pilot.press("escape", "ctrl+p", *"micro")
         await until(pilot, lambda: any("the microphone" in segment.text for segment in segments(app)))
         assert hard_to_read(app, least, app.screen.query_one(OptionList)) == []
+
+
+@pytest.mark.parametrize("view", ["log", "reading view"])
+async def test_every_part_takes_on_the_next_theme_each_time(view: str) -> None:
+    dashboard = Dashboard()
+    async with dashboard.app.run_test(size=SIZE) as pilot:
+        (await dashboard.engine(pilot)).say(state(), final("hello there"))
+        await until(pilot, lambda: len(dashboard.app.captions.entries) == 1)
+        if view == "reading view":
+            await pilot.press("z")
+        for _ in range(2 * len(THEMES)):
+            await pilot.press("t")
+            await pilot.pause()
+            ground = Color.parse(dashboard.app.theme_variables["background"]).rich_color.get_truecolor()
+            shown = look_of(dashboard.app, "hello")
+            assert shown.bgcolor is not None
+            assert shown.bgcolor.get_truecolor() == ground
 
 
 def test_states_differ_in_lightness_for_who_sees_colours_differently() -> None:

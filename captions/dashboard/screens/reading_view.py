@@ -172,7 +172,7 @@ class ReadingLines(Widget):
     def notify_style_update(self) -> None:
         """Render anew in other colours."""
         super().notify_style_update()
-        self.lay_out()
+        self.call_later(self.lay_out)  # a widget is told before the styles of its parts are there
 
 
 class ReadingView(Screen[None]):
