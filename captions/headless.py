@@ -268,7 +268,7 @@ class Headless:
             self._console.message(f"captions: trying again: {state.detail}")
         elif state.phase is Phase.WAITING:
             self._broken = True
-            self._console.message("captions: waiting for the microphone to come back")
+            self._console.message("captions: waiting for the input to come back")
         elif state.phase is Phase.LISTENING and self._broken:
             self._broken = False
             self._console.message("captions: listening again")

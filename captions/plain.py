@@ -41,7 +41,7 @@ _INPUT = {
 _SEVERITY = {Severity.INFORMATION: "", Severity.WARNING: "Warning: ", Severity.ERROR: "Error: "}
 _PHASES = {
     Phase.STARTING: "Starting.",
-    Phase.WAITING: "Waiting for the microphone to come back.",
+    Phase.WAITING: "Waiting for the input to come back.",
     Phase.ENDED: "End of the file.",
     Phase.NO_INPUT: "Stopped.",
     Phase.FAILED: "Stopped.",

@@ -15,6 +15,7 @@ import pytest
 
 from captions.events import Final
 from captions.transcript.journal import read_journal
+from tests.dashboard.terminal import Terminal
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 
 
@@ -42,9 +43,13 @@ async def transcribe(script: Script, *words: str, **environment: str) -> Done:
         return Done(process.returncode, output.decode(), errors.decode())
 
 
+def finals_by_journal(home: Path) -> list[list[str]]:
+    return [[entry.text for entry in read_journal(path) if isinstance(entry, Final)] for path in home.rglob("*.jsonl")]
+
+
 def journal_finals(home: Path) -> list[str]:
-    (path,) = home.rglob("*.jsonl")
-    return [entry.text for entry in read_journal(path) if isinstance(entry, Final)]
+    (finals,) = finals_by_journal(home)
+    return finals
 
 
 @pytest.fixture
@@ -86,6 +91,9 @@ async def test_ndjson_has_every_event_with_its_times(second_of_sound: str) -> No
     done = await transcribe(says_two_things, second_of_sound, "--speed", "max", "--format", "ndjson", "--partials")
     records = [json.loads(line) for line in done.output.splitlines()]
     kinds = [record["type"] for record in records]
+    assert kinds[0] == "session"
+    assert records[0]["version"] == 1
+    assert kinds.count("session") == 1
     assert kinds.count("final") == 2
     assert kinds.index("input") < kinds.index("partial") < kinds.index("final")
     assert records[-1] == {"type": "state", "phase": "end of file", "recognizer": records[-1]["recognizer"],
@@ -231,3 +239,153 @@ async def test_a_reader_that_goes_away_ends_it_quietly(second_of_sound: str) -> 
         output, errors = await asyncio.wait_for(process.communicate(), 20)
         assert output.decode().split() == ["again", "141"]
         assert errors == b""
+
+
+# Several sources in one call
+
+
+async def says_a_word(stream: ServedStream) -> None:
+    await stream.config()
+    await stream.until_half_close()
+    await stream.reply(final("a word", end_of_utterance=True))
+
+
+async def test_several_sources_are_captioned_in_turn_each_in_a_session_of_its_own(
+    second_of_sound: str, tmp_path: Path, own_environment: Path
+) -> None:
+    missing = str(tmp_path / "none.wav")
+    done = await transcribe(says_a_word, second_of_sound, missing, second_of_sound, "--speed", "max")
+    assert done.output == "a word\na word\n"
+    headers = [f"captions: {name}:" for name in (second_of_sound, missing, second_of_sound)]
+    told = done.errors.splitlines()
+    assert [line for line in told if line in headers] == headers
+    (error,) = (line for line in told if line not in headers)
+    assert told.index(error) == 2
+    assert "none.wav" in error
+    assert done.code == 3
+    assert sorted(finals_by_journal(own_environment)) == [[], ["a word"], ["a word"]]
+
+
+async def test_records_of_several_sources_follow_one_of_their_session_each(
+    second_of_sound: str, tmp_path: Path
+) -> None:
+    missing = str(tmp_path / "none.wav")
+    done = await transcribe(says_a_word, missing, second_of_sound, "--speed", "max", "--format", "ndjson")
+    kinds = [json.loads(line)["type"] for line in done.output.splitlines()]
+    assert kinds.count("session") == 2
+    second = len(kinds) - kinds[::-1].index("session") - 1
+    assert kinds[0] == kinds[second] == "session"
+    assert "notice" in kinds[:second]
+    assert "final" not in kinds[:second]
+    assert "final" in kinds[second:]
+
+
+async def test_a_refusal_of_the_recogniser_is_told_once_and_no_other_source_is_tried(second_of_sound: str) -> None:
+    async def refuses(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.abort(grpc.StatusCode.UNAUTHENTICATED, "the service's own words")
+
+    done = await transcribe(refuses, second_of_sound, second_of_sound)
+    assert done.code == 5
+    assert done.errors.count("the service's own words") == 1
+
+
+async def test_a_signal_ends_all_of_several_sources(second_of_sound: str) -> None:
+    async with ScriptedServer(says_a_word) as server:
+        process = await start(second_of_sound, *[second_of_sound] * 20, "--endpoint", server.target, "--no-tls")
+        assert process.stdout is not None
+        assert await asyncio.wait_for(process.stdout.readline(), 20) == b"a word\n"
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
+        assert process.returncode == 130
+        assert len(output.splitlines()) <= 2
+
+
+async def test_one_output_file_for_several_sources_is_refused(second_of_sound: str, tmp_path: Path) -> None:
+    process = await start(second_of_sound, second_of_sound, "--output", str(tmp_path / "all.srt"))
+    _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.decode().count("\n") == 1
+    assert not (tmp_path / "all.srt").exists()
+
+
+# Standard input
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_signal_ends_it_while_it_waits_for_sound_through_a_pipe(number: signal.Signals, code: int) -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.message()
+        await stream.reply(final("first", end_of_utterance=True))
+        await stream.until_half_close()
+        await stream.reply(final("last words", end_of_utterance=True))
+
+    async with ScriptedServer(script) as server:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "captions", "transcribe", "-", "--endpoint", server.target, "--no-tls",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(bytes(2 * 8_000))  # a second, and then nothing, without an end
+        assert await asyncio.wait_for(process.stdout.readline(), 20) == b"first\n"
+        process.send_signal(number)
+        output, errors = await asyncio.wait_for(process.stdout.read(), 20), await process.stderr.read()  # type: ignore[union-attr]
+        assert (await process.wait(), output, errors) == (code, b"last words\n", b"")
+
+
+async def test_a_reader_that_goes_away_ends_it_quietly_with_a_pipe_on_both_sides() -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        while await stream.message():
+            await stream.reply(final("again", end_of_utterance=True))
+
+    async with ScriptedServer(script) as server:
+        process = await asyncio.create_subprocess_shell(
+            f"head -c 1000000 /dev/zero | {sys.executable} -m captions transcribe - --endpoint {server.target} --no-tls"
+            ' 2>&1 | head -n 1; echo "${PIPESTATUS[1]}"',
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            executable="/bin/bash",
+        )
+        output, errors = await asyncio.wait_for(process.communicate(), 20)
+        assert output.decode().split() == ["again", "141"]
+        assert errors == b""
+
+
+# Progress
+
+
+@pytest.fixture
+def ten_seconds_of_sound(tmp_path: Path) -> str:
+    path = tmp_path / "talk.pcm"
+    path.write_bytes(bytes(2 * 8_000 * 10))
+    return str(path)
+
+
+async def test_progress_is_a_bar_below_the_captions_and_gone_at_the_end(
+    ten_seconds_of_sound: str, tmp_path: Path
+) -> None:
+    async with ScriptedServer(says_two_things) as server:
+        words = ("-m", "captions", "transcribe", ten_seconds_of_sound, "--endpoint", server.target, "--no-tls")
+        with await asyncio.to_thread(lambda: Terminal(*words, home=tmp_path)) as terminal:
+            await asyncio.to_thread(terminal.wait_for, "of 0:10  1.0x  0:0")
+            rows = [row.rstrip() for row in terminal.text().splitlines() if row.strip()]
+            assert rows[0] == "it was the best"
+            assert rows[-1].startswith("[#")
+            assert await asyncio.to_thread(terminal.wait_for_end, 20) == 0
+        assert [row.rstrip() for row in terminal.text().splitlines() if row.strip()] == [
+            "it was the best",
+            "[of] times [31mred",
+        ]
+
+
+async def test_progress_never_gets_into_standard_output(ten_seconds_of_sound: str, tmp_path: Path) -> None:
+    with (tmp_path / "captions.txt").open("wb") as file:
+        async with ScriptedServer(says_two_things) as server:
+            words = ("-m", "captions", "transcribe", ten_seconds_of_sound, "--endpoint", server.target, "--no-tls")
+            with await asyncio.to_thread(lambda: Terminal(*words, home=tmp_path, stdout=file.fileno())) as terminal:
+                await asyncio.to_thread(terminal.wait_for, "of 0:10")
+                assert await asyncio.to_thread(terminal.wait_for_end, 20) == 0
+    assert (tmp_path / "captions.txt").read_text() == "it was the best\n[of] times [31mred\n"

@@ -254,6 +254,32 @@ async def test_a_dumb_terminal_gets_it_by_itself_and_takes_words_for_commands(lo
     assert not re.search(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\r[^\r\n]", written)  # the terminal adds \r before \n
 
 
+async def test_where_standard_input_is_sound_nothing_is_read_from_it_as_a_command(tmp_path: Path) -> None:
+    async def script(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(final(f"{len(stream.received)} bytes", end_of_utterance=True))
+
+    async with ScriptedServer(script) as server:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "captions", "--plain", "-", "--endpoint", server.target, "--no-tls",
+            "--sample-rate", "8000",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        output, _ = await asyncio.wait_for(process.communicate(b"\n\0q\n" * 4_000), 20)
+    texts = [line[9:] for line in output.decode().splitlines()]
+    assert "[Listening to standard input.]" in texts
+    assert "16000 bytes" in texts
+    assert process.returncode == 0
+
+
+async def test_the_keyboard_is_no_sound(tmp_path: Path) -> None:
+    async with ScriptedServer(talks_on) as server:
+        with await in_a_terminal(server, "-", tmp_path, "--plain", term="xterm-256color") as terminal:
+            await asyncio.to_thread(terminal.wait_for, "Standard input is the keyboard")
+            assert await asyncio.to_thread(terminal.wait_for_end) == 3
+
+
 async def test_the_end_of_what_is_typed_ends_it(long_sound: str, tmp_path: Path) -> None:
     async with ScriptedServer(talks_on) as server:
         terminal = await in_a_terminal(server, long_sound, tmp_path, "--plain", term="xterm-256color")

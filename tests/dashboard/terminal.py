@@ -20,7 +20,10 @@ _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>][0-9;]*u|\x1b\[\?\d+\$p")
 
 
 class Terminal:
-    """Runs `program` (a Python file and its arguments) in a pty. Use as a context manager."""
+    """Runs `program` (a Python file and its arguments) in a pty. Use as a context manager.
+
+    `stdin` and `stdout` are descriptors that the program gets in place of the terminal's, as by a shell's pipe.
+    """
 
     def __init__(
         self,
@@ -29,6 +32,8 @@ class Terminal:
         lines: int = 30,
         home: Path | None = None,
         answers_after: float | None = None,
+        stdin: int = 0,
+        stdout: int = 1,
         **variables: str,
     ) -> None:
         self.screen = pyte.Screen(columns, lines)
@@ -50,6 +55,10 @@ class Terminal:
                 environment.update(HOME=str(home), XDG_STATE_HOME=str(home / "state"))
             environment.update(variables)
             try:
+                if stdin != 0:
+                    os.dup2(stdin, 0)
+                if stdout != 1:
+                    os.dup2(stdout, 1)
                 os.execve(sys.executable, [sys.executable, *program], environment)
             finally:
                 os._exit(127)

@@ -81,5 +81,5 @@ def test_a_microphone_that_goes_away_is_taken_up_again(pulse: PulseServer, liste
     (gap,) = [event for event in events if event["type"] == "gap"]
     assert gap["end"] - gap["start"] >= gone
     assert gap["reason"] == "the microphone was gone"
-    assert "waiting for the microphone to come back" in errors
+    assert "waiting for the input to come back" in errors
     assert "listening again" in errors
