@@ -120,6 +120,30 @@ async def test_microphones_are_listed_anew_at_each_opening(dashboard: Dashboard)
         await until(pilot, lambda: engine.asked == [("use_input", "microphone:Webcam")])
 
 
+def test_inputs_are_offered_by_kind_and_what_is_heard_by_its_name() -> None:
+    devices = [FakeDevice("Headphones", kind="monitor"), FakeDevice("Webcam")]
+
+    def offered(current: str, *devices: FakeDevice) -> list[tuple[str, str]]:
+        return [(label.plain, value) for label, value in input_choices(devices, current)]
+
+    assert offered("auto", *devices) == [
+        ("Automatic", "auto"),
+        ("Default microphone", "microphone"),
+        ("Microphone: Webcam", "microphone:Webcam"),
+        ("Default monitor", "monitor"),
+        ("Monitor: Headphones", "monitor:Headphones"),
+        ("Sample recording", "sample"),
+    ]
+    for current, label in (
+        ("monitor", "Default monitor"),
+        ("monitor:Head", "Monitor: Head"),
+        ("-", "Standard input"),
+        ("https://user:secret@radio.example/live?key=1", "Address: https://radio.example/live?…"),
+        ("/tmp/talk.mp3", "File: talk.mp3"),
+    ):
+        assert offered(current)[3:] == [(label, current)]
+
+
 async def test_microphones_that_cannot_be_listed_are_explained(
     dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
