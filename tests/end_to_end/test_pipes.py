@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -93,6 +94,30 @@ def test_the_dashboard_captions_a_pipe_while_the_keyboard_drives_it(tmp_path: Pa
     assert "best of times" in " ".join(entry.text.lower() for entry in kept if isinstance(entry, Final))
     (heard,) = [entry for entry in kept if isinstance(entry, InputChanged)]
     assert (heard.kind, heard.name) == ("pipe", "standard input")
+
+
+def test_the_dashboard_captions_what_a_tunnel_brings(tmp_path: Path, own_environment: Path) -> None:
+    """The far end of `ssh -R`, for which a listener on this machine stands in."""
+    write_pcm(tmp_path / "speech", beginning(16_000))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall((tmp_path / "speech").read_bytes())
+                connection.recv(1)  # until the dashboard has gone
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        address = f"tcp://localhost:{listener.getsockname()[1]}"
+        with Terminal("-m", "captions", address, "--pcm-rate", "16000", home=tmp_path) as dashboard:
+            dashboard.wait_for("best of times", 30)
+            dashboard.type("q")
+            assert dashboard.wait_for_end() == 0
+        serving.join(5)
+        assert not serving.is_alive()
+    (heard,) = [entry for entry in entries(own_environment) if isinstance(entry, InputChanged)]
+    assert (heard.kind, heard.name) == ("address", address)
 
 
 async def test_the_keyboard_takes_no_byte_of_the_sound(tmp_path: Path) -> None:
