@@ -98,10 +98,10 @@ def test_settings_are_printed_as_a_settings_file(
 
 def test_keys_are_printed_with_the_settings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
-    file.write_text('[keys]\npause = "p"\nlog.page-up = ""\n', encoding="utf-8")
+    file.write_text('[keys]\npause = "x"\nlog.page-up = ""\n', encoding="utf-8")
     assert main(["settings", "--settings", str(file)]) == 0
     text = capsys.readouterr().out
-    assert tomllib.loads(text)["keys"] == {"pause": "p", "log.page-up": ""}
+    assert tomllib.loads(text)["keys"] == {"pause": "x", "log.page-up": ""}
     assert '\n# microphone = "m"  # Listen to the microphone\n' in text
 
 

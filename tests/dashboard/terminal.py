@@ -115,10 +115,10 @@ class Terminal:
         rows = (self.screen.buffer[y] for y in range(self.screen.lines))  # its `display` fails on half a wide character
         return "\n".join("".join(row[x].data for x in range(self.screen.columns)) for row in rows)
 
-    def wait_for(self, text: str, seconds: float = 15.0) -> None:
-        """Wait until `text` is on the screen."""
+    def wait_for(self, text: str, seconds: float = 15.0, times: int = 1) -> None:
+        """Wait until `text` is on the screen, so many times."""
         with self._changed:
-            if not self._changed.wait_for(lambda: text in self.text(), seconds):
+            if not self._changed.wait_for(lambda: self.text().count(text) >= times, seconds):
                 raise AssertionError(f"{text!r} did not come on the screen:\n{self.text()}")
 
     def wait_for_end_of(self, text: str, seconds: float = 15.0) -> None:

@@ -42,6 +42,7 @@ def test_another_input_takes_over_and_the_transcript_stays(
 ) -> None:
     dashboard.wait_for("best of times", 20)
     dashboard.type("s")
+    dashboard.wait_for("── sample:", times=2)
     dashboard.type(" ")
     dashboard.wait_for("PAUSED")
     assert "best of times" in dashboard.text()
