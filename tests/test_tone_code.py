@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from captions.audio.block import AudioBlock, Samples
-from captions.recognition.ogg_opus import OggOpusEncoder
+from captions.audio.ogg_opus import OggOpusEncoder
 from captions.server.audio_decoders import OggOpusDecoder, PcmDecoder
 from captions.server.engines import RATE, Heard
 from tests.tone_code import (

@@ -22,7 +22,7 @@ from captions.recognition.recognizer import Encoding, Hypothesis, RecognitionOpt
 from captions.settings import LANGUAGES
 
 if TYPE_CHECKING:
-    from captions.recognition.ogg_opus import OggOpusEncoder
+    from captions.audio.ogg_opus import OggOpusEncoder
 
     Call = grpc.aio.StreamStreamCall[Any, pb.StreamingRecognitionResponse]
 
@@ -348,6 +348,6 @@ def _seconds(duration: Duration) -> float:
 
 
 def _encoder(rate: int) -> "OggOpusEncoder":
-    from captions.recognition.ogg_opus import OggOpusEncoder  # FFmpeg: only for those who ask for it
+    from captions.audio.ogg_opus import OggOpusEncoder  # FFmpeg: only for those who ask for it
 
     return OggOpusEncoder(rate)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from captions.audio.block import Samples
-from captions.recognition.ogg_opus import OggOpusEncoder
+from captions.audio.ogg_opus import OggOpusEncoder
 from captions.recognition.recognizer import Encoding, RecognitionOptions
 from tests.recognition.streams import all_of, stream_to, tone
 from tests.scripted_server import ScriptedServer, ServedStream

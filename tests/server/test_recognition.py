@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
+from captions.audio.ogg_opus import OggOpusEncoder
 from captions.proto import stt_service_v2_pb2 as pb
-from captions.recognition.ogg_opus import OggOpusEncoder
 from captions.server.engines import Engine
 from tests.server.clients import (
     METHOD,

@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from captions.audio.block import Samples
+from captions.audio.ogg_opus import OggOpusEncoder
 from captions.proto import stt_service_v2_pb2 as pb
-from captions.recognition.ogg_opus import OggOpusEncoder
 from captions.server.engines import Heard
 from tests.server.clients import Client, Stream, audio, config, messages, seconds, silence, speech, words
 from tests.server.conftest import Serving

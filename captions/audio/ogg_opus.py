@@ -29,17 +29,18 @@ class _Unsent:
 class OggOpusEncoder:
     """Encodes one stream of mono int16 audio at `rate` Hz (8000, 16000 or 48000).
 
-    Frames are 20 ms, one to a page. A block's bytes leave with the block except for its last frame, which the muxer
-    holds until the next: 20 ms, and 6.5 ms of the codec's own look-ahead. Measured: 0.3 ms of work for a block of
-    100 ms, so it may run on the event loop; making the encoder (and importing FFmpeg) may not.
+    Frames are 20 ms, one to a page unless pages are to be longer (`page_ms`), as suits a file. A block's bytes leave
+    with the block except for its last frame, which the muxer holds until the next: 20 ms, and 6.5 ms of the codec's
+    own look-ahead. Measured: 0.3 ms of work for a block of 100 ms, so it may run on the event loop; making the encoder
+    (and importing FFmpeg) may not.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, page_ms: int = 20) -> None:
         self._unsent = _Unsent()
         self._rate = rate
         self._position = 0
         self._container = av.open(
-            self._unsent, "w", format="ogg", options={"page_duration": "20000", "flush_packets": "1"}
+            self._unsent, "w", format="ogg", options={"page_duration": str(1000 * page_ms), "flush_packets": "1"}
         )
         options = {"application": "voip", "frame_duration": "20"}
         self._stream: AudioStream = self._container.add_stream("libopus", rate=rate, options=options)
