@@ -1,7 +1,6 @@
 """Sound comes through standard input: all of it, at its place, whoever is slow."""
 
 import asyncio
-import contextlib
 import itertools
 import os
 import random
@@ -32,14 +31,12 @@ from tests.tone_code import Spoken, ToneReader
 
 @pytest.fixture
 def standard_input(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Put a pipe in the place of standard input; yield its writing end."""
+    """Put a pipe in the place of standard input; yield its writing end, which is the test's to close."""
     reading, writing = os.pipe()
     monkeypatch.setattr(pipe_module, "STANDARD_INPUT", reading)
     monkeypatch.setattr(pipe_module, "_kept", None)
     yield writing
-    for descriptor in (reading, writing):
-        with contextlib.suppress(OSError):  # the test did
-            os.close(descriptor)
+    os.close(reading)  # which ends whoever still writes
 
 
 def words_in(samples: Samples) -> list[tuple[str, float, float]]:
@@ -250,6 +247,7 @@ async def test_what_is_said_during_a_pause_is_not_heard_and_the_position_stands(
     after = await asyncio.wait_for(waiting, 5)
     assert set(after.samples) == {3}
     assert after.position == before.end
+    os.close(standard_input)
     await source.aclose()
 
 
@@ -310,6 +308,7 @@ async def test_a_closed_source_leaves_what_it_waited_for_to_the_next_one(standar
     second = await open_source("-", LIVE)
     os.write(standard_input, np.full(1_600, 9, np.int16).tobytes())
     assert set((await asyncio.wait_for(anext(second.blocks()), 5)).samples) == {9}
+    os.close(standard_input)
     await second.aclose()
 
 
