@@ -21,6 +21,7 @@ from captions.plain_text import plain
 from captions.settings import data_folder, nearest
 from captions.settings_file import write_whole
 from captions.transcript import records
+from captions.transcript.data_formats import Ndjson
 from captions.transcript.export import FORMATS, export
 from captions.transcript.follow import follow_journal
 from captions.transcript.formats import About
@@ -93,6 +94,8 @@ def follow(arguments: argparse.Namespace) -> int:
     session = find_session(sessions_folder(), arguments.session)
     ndjson = arguments.format == "ndjson"
     sentences = Sentences()
+    if ndjson:
+        print(Ndjson(About(session.started, title=session.title)).begin(), end="", flush=True)
 
     async def run() -> None:
         async for entry in follow_journal(session.path):
@@ -149,7 +152,7 @@ def _seconds(transcript: Transcript, typed: str) -> float | None:
     try:
         return time_at(typed, transcript, datetime.now().astimezone())
     except ValueError as error:
-        raise SettingError(str(error)) from None
+        raise SettingError(f"{typed!r}: {error}") from None
 
 
 ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
