@@ -19,7 +19,8 @@ from tests.audio.tones import tone
 
 
 def beep(rate: int, seconds: float = 0.5) -> Samples:
-    return np.round(tone(1000, seconds, rate)[0] * 32767).astype(np.int16)
+    samples: Samples = np.round(tone(1000, seconds, rate)[0] * 32767).astype(np.int16)
+    return samples
 
 
 def decoded(path: Path) -> Samples:
