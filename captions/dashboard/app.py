@@ -9,41 +9,36 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from rich.color import ColorSystem
-from rich.console import RenderableType
 from textual import events, on, work
-from textual._compositor import ChopsUpdate, LayoutUpdate
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.driver import Driver
 from textual.geometry import Size
-from textual.screen import Screen
-from textual.widgets import Footer, Input
+from textual.widgets import Footer
 
 from captions.dashboard.caption_log import CaptionLog
 from captions.dashboard.choices import Choices
-from captions.dashboard.entry_text import safe
 from captions.dashboard.figures import READ_SECONDS, Gauges
-from captions.dashboard.keys import keymap, shown
+from captions.dashboard.keys import shown
 from captions.dashboard.level_meter import LevelMeter
 from captions.dashboard.log_pane import LogPane
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
-from captions.dashboard.screens.main import MainScreen
 from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
 from captions.dashboard.status_line import StatusLine
+from captions.dashboard.terminal_app import TerminalApp, run_in_terminal
 from captions.dashboard.themes import THEMES
 from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
 from captions.errors import CaptionsError, ExitCode
-from captions.events import Final, InputChanged, Phase, SessionState, StreamEnded
-from captions.settings import ROWS, Group, Loaded, Settings, log_folder
+from captions.events import Entry, Final, InputChanged, Phase, SessionState, StreamEnded, Titled
+from captions.settings import ROWS, Group, Loaded, Settings
+from captions.transcript.formats import About
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -59,7 +54,6 @@ SEEK_SECONDS = 10.0
 SELDOM = 5
 """One of so many readings of the figures is shown over a slow link."""
 QUIT = "Wait for the last words, then end"
-HERE = Path(__file__).parent
 
 
 def _commands() -> "type[Provider]":
@@ -68,17 +62,11 @@ def _commands() -> "type[Provider]":
     return CaptionsCommands
 
 
-class CaptionsApp(App[None]):
+class CaptionsApp(TerminalApp):
     """One screen: state, level, captions, settings, keys."""
 
     TITLE = "captions"
-    # In the wheel the style sheet lies beside this file, in the source tree at the top.
-    CSS_PATH = next(
-        (path for path in (HERE / "captions.tcss", HERE.parents[1] / "captions.tcss") if path.exists()), None
-    )
     COMMANDS: ClassVar = {_commands}
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (150, "-roomy")]  # noqa: RUF012 - Textual declares no ClassVar
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high"), (28, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,f1", "help", "Help", key_display="?", tooltip="All keys", id="help"),
         Binding("q", "quit", "Quit", tooltip=QUIT, id="quit"),
@@ -93,6 +81,7 @@ class CaptionsApp(App[None]):
         Binding("right", "seek(1)", "Forward 10 s", show=False, tooltip="Forward in the file", id="seek.forward"),
         Binding("r", "restart", "Restart", show=False, tooltip="Begin the input anew", id="restart"),
         Binding("c", "clear", "Clear", show=False, tooltip="Clear the screen; the transcript stays", id="clear"),
+        Binding("e", "export", "Export", show=False, tooltip="Write the transcript to a file", id="session.export"),
         Binding("t", "theme", "Theme", show=False, tooltip="The next colours", id="theme"),
         Binding(
             "i", "figures", "Figures", show=False, tooltip="How late words are, and what the screen costs", id="figures"
@@ -115,7 +104,7 @@ class CaptionsApp(App[None]):
         clock: Callable[[], float] = time.monotonic,
         folder: Path | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(loaded)
         self.choices = Choices(loaded, folder)
         self.engine: Controls | None = None
         self.devices: Sequence[Device] = []
@@ -124,63 +113,25 @@ class CaptionsApp(App[None]):
         self._exit_code = 0
         self._quitting = False
         self._reading: ReadingView | None = None
-        self.animation_level = "none"
         self._gauges = Gauges()
-        self._since: float | None = None
-        """When the oldest of the words came that are to be painted, by time.monotonic."""
         self._figures_shown = False
         self._suggested = False
         self._readings = 0
+        self._started = datetime.now(UTC)
+        self._told: list[Entry] = []
+        """All of the session that lasts, also what is cleared from the screen."""
         self._terminal_size = Size()
         self.status = StatusLine(clock)
         self.meter = LevelMeter()
         self.pane = LogPane()
         self.captions = self.pane.log_view
         self.sidebar = SettingsSidebar(self.settings)
-        for theme in THEMES.values():
-            self.register_theme(theme)
-        self.theme = THEMES[self.settings.theme].name
         self._draw_less_or_more()
-        self.set_keymap(keymap(loaded.keys, str(loaded.file)))
 
     @property
     def settings(self) -> Settings:
         """The settings in force."""
         return self.choices.settings
-
-    def get_default_screen(self) -> Screen[Any]:
-        """Our own, which leaves out keys that do nothing."""
-        return MainScreen(id="_default")
-
-    def get_driver_class(self) -> type[Driver]:
-        """Our own driver in place of the one for Linux and macOS, where there is a terminal for it."""
-        stock = super().get_driver_class()
-        from textual.drivers.linux_driver import LinuxDriver
-
-        if stock is not LinuxDriver:
-            return stock
-        from captions.dashboard.driver import TerminalDriver, terminal_is_there
-
-        return TerminalDriver if terminal_is_there() else stock
-
-    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """Leave it to our driver to write what changed, where that is the driver."""
-        paint = getattr(self._driver, "paint", None)
-        if paint is None or not isinstance(renderable, ChopsUpdate | LayoutUpdate) or self._batch_count:
-            super()._display(screen, renderable)
-            return
-        if self._running and not self._closed:
-            colors = self.console._color_system or ColorSystem.TRUECOLOR
-            if self.settings.low_bandwidth:
-                colors = min(colors, ColorSystem.STANDARD)
-            cursor = self.cursor_position if isinstance(self.focused, Input) else None
-            paint(renderable, colors, cursor, self._since)
-            self._since = None
-
-    @property
-    def _background_screens(self) -> list[Screen[Any]]:
-        """None under a screen that hides them; Textual would paint that anew for whatever changes beneath."""
-        return [] if self.screen.styles.background.a == 1 else super()._background_screens
 
     def compose(self) -> ComposeResult:
         """State and level above, captions and settings, keys below."""
@@ -213,6 +164,7 @@ class CaptionsApp(App[None]):
     def _engine_made(self, engine: Controls) -> None:
         """Take the engine before it runs, with what was changed while there was none."""
         self.engine = engine
+        self._started, self._told = datetime.now(UTC), []
         if engine.settings != self.settings:
             engine.change_settings(self.settings)
 
@@ -237,6 +189,7 @@ class CaptionsApp(App[None]):
 
     @on(EntryAdded)
     def _entry_added(self, message: EntryAdded) -> None:
+        self._told.append(message.entry)
         if isinstance(message.entry, StreamEnded):  # that streams follow one another is nothing to a reader
             self.status.show_billed(message.entry.units_so_far)
             return
@@ -250,8 +203,8 @@ class CaptionsApp(App[None]):
 
     def _words_came(self, since: float | None) -> None:
         # Words out of sight change nothing, and a later frame would pass for theirs.
-        if since is not None and self._since is None and self.captions.following:
-            self._since = since
+        if since is not None and self.words_since is None and self.captions.following:
+            self.words_since = since
 
     @on(StateChanged)
     def _state_changed(self, message: StateChanged) -> None:
@@ -296,7 +249,8 @@ class CaptionsApp(App[None]):
 
     def _draw_less_or_more(self) -> None:
         less = self.settings.low_bandwidth
-        self.captions.low_bandwidth = self.meter.low_bandwidth = self.status.low_bandwidth = less
+        self.low_bandwidth = self.captions.low_bandwidth = less
+        self.meter.low_bandwidth = self.status.low_bandwidth = less
         self._suggested |= less
 
     # What the person does
@@ -306,10 +260,6 @@ class CaptionsApp(App[None]):
             again = f"The session has ended; {shown(self, 'restart')} starts it again."
             self.tell(again if self._exit_code else "One moment: still starting.")
         return self.engine
-
-    def tell(self, message: str, severity: str = "information") -> None:
-        """Show a short message for a few seconds."""
-        self.notify(safe(message), severity="error" if severity == "error" else "information", markup=False)
 
     def listen_to(self, name: str) -> None:
         """Change the input: a value of the setting `input`."""
@@ -417,6 +367,13 @@ class CaptionsApp(App[None]):
             self._reading.clear()
         self.tell("Cleared from the screen. The transcript keeps everything.")
 
+    def action_export(self) -> None:
+        """Write the transcript to a file."""
+        from captions.dashboard.screens.export import ask_and_export
+
+        title = next((entry.title for entry in reversed(self._told) if isinstance(entry, Titled)), "")
+        ask_and_export(self, About(self._started, title=title), self._told)
+
     def _next_choice(self, name: str) -> None:
         choices = ROWS[name].choices
         self.change_setting(name, choices[(choices.index(getattr(self.settings, name)) + 1) % len(choices)])
@@ -488,19 +445,6 @@ class CaptionsApp(App[None]):
         else:
             self.sidebar.load_devices(self.devices, self.settings.input)
 
-    def action_help(self) -> None:
-        """Show the keys."""
-        from captions.dashboard.screens.help import HelpScreen, keys_by_group
-
-        self.push_screen(HelpScreen(keys_by_group(self.active_bindings.values(), self.get_key_display)))
-
-    def action_help_quit(self) -> None:
-        """Say how to quit to who pressed Ctrl-C."""
-        self.tell(f"Press {shown(self, 'quit')} to quit.")
-
-    def action_nothing(self) -> None:
-        """Do nothing."""
-
     # The end
 
     async def action_quit(self) -> None:
@@ -549,16 +493,6 @@ def run_dashboard(
     Raises SettingError for keys that cannot be, before the screen is taken.
     """
     app = CaptionsApp(loaded, make_engine, list_devices, folder=folder)
-    log = log_folder() / "dashboard.log"
-    with contextlib.ExitStack() as stack:
-        if app.driver_class.__module__ == "captions.dashboard.driver":
-            from captions.dashboard.driver import standard_error_to
-
-            stack.enter_context(standard_error_to(log))
-            logging.basicConfig(stream=sys.__stderr__, level=logging.WARNING)
-        app.run()
+    code = run_in_terminal(app)
     app.choices.remember()
-    code = app.return_code or 0
-    if code == ExitCode.INTERNAL:
-        print(f"captions: the dashboard ended because of an error inside it. Details are in {log}.", file=sys.stderr)
     return code

@@ -32,12 +32,13 @@ def places() -> tuple[Place, ...]:
     """Return everything in the dashboard that has keys, the app first and the log after it."""
     from captions.dashboard.app import CaptionsApp
     from captions.dashboard.log_pane import LogPane
+    from captions.dashboard.screens.export import ExportScreen
     from captions.dashboard.screens.file_picker import FilePicker
     from captions.dashboard.screens.help import HelpScreen
     from captions.dashboard.screens.reading_view import ReadingView
     from captions.dashboard.settings_sidebar import SettingsSidebar
 
-    nodes = (CaptionsApp, LogPane, SettingsSidebar, FilePicker, HelpScreen, ReadingView)
+    nodes = (CaptionsApp, LogPane, SettingsSidebar, FilePicker, ExportScreen, HelpScreen, ReadingView)
     return tuple(Place(node, {binding.id: binding for binding in own_bindings(node) if binding.id}) for node in nodes)
 
 

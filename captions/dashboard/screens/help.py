@@ -25,7 +25,7 @@ GROUPS = {
         "log.mark-before",
         "log.mark-next",
     },
-    "Copying": {"log.select", "log.copy", "log.copy-all", "log.copy-selection"},
+    "Copying and export": {"log.select", "log.copy", "log.copy-all", "log.copy-selection", "session.export"},
     "How it looks": {"reading", "text", "theme", "low-bandwidth", "figures"},
     "Settings": {"sidebar", "settings"},
 }
