@@ -13,8 +13,8 @@ from captions.errors import StorageError
 
 RATE = 16_000
 """Hz that are kept, whatever the session's rate is: all that recognisers of speech use."""
-PAGE_MS = 500
-"""What a killed process loses of the sound, at most, and a little for what is on its way."""
+PAGE_MS = 250
+"""What a page of the file holds. FFmpeg keeps up to two back: a kill loses little more than half a second."""
 QUEUE_BLOCKS = 1200
 """Blocks that may wait for the disk: two minutes, at 100 ms each."""
 
