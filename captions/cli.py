@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -130,7 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     from captions.archive.command import add_arguments as add_archive_commands
 
-    add_archive_commands(partial(command, settings=False))
+    add_archive_commands(command)
 
     doctor = command("doctor", "Look at all that captions needs here, and say what mends what is wrong.")
     from captions.doctor.command import add_arguments as add_doctor_arguments
@@ -333,7 +332,7 @@ def _completion(arguments: argparse.Namespace) -> int:
 def _archive(arguments: argparse.Namespace) -> int:
     from captions.archive.command import run
 
-    return run(arguments)
+    return run(arguments, lambda: _load(arguments))
 
 
 COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
@@ -342,7 +341,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "devices": _devices,
     "settings": _settings,
-    **dict.fromkeys(("sessions", "search", "follow", "export", "title"), _archive),
+    **dict.fromkeys(("sessions", "search", "follow", "export", "redo", "title"), _archive),
     "doctor": _doctor,
     "completion": _completion,
 }

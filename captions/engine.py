@@ -14,9 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from captions.audio.block import AudioBlock
 from captions.audio.names import shown_name
+from captions.audio.recording import Recording, recording_of
 from captions.audio.source import AudioFormat, open_source
-from captions.errors import CaptionsError, InputError
+from captions.errors import CaptionsError, InputError, StorageError
 from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity, Titled
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.limits import StreamLimits
@@ -85,6 +87,7 @@ class Engine:
         kept = {**dataclasses.asdict(settings), "input": shown_name(settings.input)}
         self._keeper = Keeper(folder or data_folder() / "sessions", kept, self._tell)
         self._silence_hints = SilenceHints()
+        self._recording: Recording | None = None
         self._stabilizers: dict[str, Stabilizer] = {}
         """One for each track."""
         self._timer: asyncio.TimerHandle | None = None
@@ -124,7 +127,9 @@ class Engine:
             if self.settings.title:
                 self._give_title()
             recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
-            session = Session(self._listening(recognizer), self._event, give_up_after=self._give_up_after)
+            session = Session(
+                self._listening(recognizer), self._event, give_up_after=self._give_up_after, captured=self._captured
+            )
             self._recognizer, self._session = recognizer, session
             tasks |= {asyncio.create_task(self._start(session, recognizer)), asyncio.create_task(session.run())}
             while not stopped.done():
@@ -218,6 +223,8 @@ class Engine:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         if self._session is not None:
             await self._session.stop(drain)
+        if self._recording is not None:
+            await asyncio.to_thread(self._recording.finish)
         await self._keeper.finish()
         if self._timer is not None:
             self._timer.cancel()
@@ -293,6 +300,22 @@ class Engine:
         speaking = self._session is not None and self._session.speaking
         if (hint := self._silence_hints.hear(event, datetime.now(UTC), speaking=speaking)) is not None:
             self._keeper.put(hint)
+
+    def _captured(self, block: AudioBlock) -> None:
+        """Record the sound where that is wanted, once there is a journal for it to lie beside."""
+        if not self.settings.record or self.journal is None:
+            return
+        if self._recording is None:
+            loop = asyncio.get_running_loop()
+
+            def failed(error: StorageError) -> None:
+                loop.call_soon_threadsafe(self._not_recorded, error)
+
+            self._recording = Recording(recording_of(self.journal), failed)
+        self._recording.put(block)
+
+    def _not_recorded(self, error: StorageError) -> None:
+        self._keeper.put(Notice(0.0, datetime.now(UTC), Severity.ERROR, error.message, error.hint))
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, SessionState) and self._session is not None:

@@ -155,6 +155,11 @@ class Settings:
         "is replaced.",
         Group.TRANSCRIPT,
     )
+    record: bool = _setting(
+        False,
+        "Keep the sound too, as Ogg Opus beside the journal, so that it can be captioned again (captions redo).",
+        Group.TRANSCRIPT,
+    )
     recognizer: str = _setting(
         "auto",
         "Who listens: auto (SpeechKit when there are credentials, else this machine), local or speechkit-v2.",

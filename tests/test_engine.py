@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from captions.audio.recording import recording_of
 from captions.engine import Engine
 from captions.errors import CredentialsError, InputError, SettingError, StorageError
 from captions.events import Delays, Event, Final, InputChanged, Notice, Partial, Phase, SessionState
@@ -248,3 +249,14 @@ async def test_credentials_in_an_address_are_not_kept(tmp_path: Path) -> None:
         assert engine.journal is not None
         assert "127.0.0.1:9/talk" in engine.journal.read_text()
         assert "secret" not in engine.journal.read_text()
+
+
+async def test_the_sound_is_recorded_beside_the_journal_when_that_is_wanted(
+    tmp_path: Path, minute_of_sound: str
+) -> None:
+    for record in (False, True):
+        settings = Settings(input=minute_of_sound, record=record)
+        async with told_by(says_at_once, settings, tmp_path / str(record)) as (engine, told):
+            await told.until(lambda event: isinstance(event, Final))
+        assert engine.journal is not None
+        assert recording_of(engine.journal).exists() is record

@@ -1,1 +1,1 @@
-"""Sessions that are kept: `captions sessions`, `search`, `follow`, `export` and `title`."""
+"""Sessions that are kept: `captions sessions`, `search`, `follow`, `show`, `export`, `redo` and `title`."""

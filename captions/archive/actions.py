@@ -1,6 +1,6 @@
-"""What is done with sessions on disk: list, search, follow, export and name them.
+"""What is done with sessions on disk: list, search, follow, show, export and name them.
 
-Data go to standard output, words for people to standard error. Nothing here needs the engine or the screen.
+Data go to standard output, words for people to standard error. Nothing here needs the engine, and only `show` a screen.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from captions.errors import ExitCode, SettingError, StorageError
-from captions.events import Titled
+from captions.events import Entry, Titled
 from captions.plain import Sentences
 from captions.plain_text import plain
 from captions.settings import data_folder, nearest
@@ -25,6 +25,7 @@ from captions.transcript.data_formats import Ndjson
 from captions.transcript.export import FORMATS, export
 from captions.transcript.follow import follow_journal
 from captions.transcript.formats import About
+from captions.transcript.in_order import in_order
 from captions.transcript.journal import read_journal, reopen_journal
 from captions.transcript.live_file import format_of
 from captions.transcript.places import time_at
@@ -78,7 +79,7 @@ def search(arguments: argparse.Namespace) -> int:
         raise SettingError("There is nothing to search for.", "Give the words: captions search WORDS.")
     found = 0
     for session in stored_sessions(sessions_folder()):
-        transcript = Transcript(read_journal(session.path))
+        transcript = Transcript(in_order(read_journal(session.path)))
         looking = Search(words, transcript)
         looking.go_on(math.inf)
         for index in looking.matches:
@@ -107,14 +108,36 @@ def follow(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def show(arguments: argparse.Namespace) -> int:
+    """Open a session in the log widget; without a terminal, print it as text."""
+    session = find_session(sessions_folder(), arguments.session)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+        sys.stdout.writelines(
+            export("txt", About(session.started, session.ended, session.title), list(read_journal(session.path)))
+        )
+        return ExitCode.OK
+    from captions.dashboard.show import ShowApp
+    from captions.dashboard.terminal_app import run_in_terminal
+    from captions.remembered import recall
+    from captions.settings import load
+
+    return run_in_terminal(ShowApp(load({}, remembered=recall().settings), session, add_to))
+
+
 def title(arguments: argparse.Namespace) -> int:
     """Give a session that has ended a title."""
-    journal = reopen_journal(find_session(sessions_folder(), arguments.session).path)
+    path = find_session(sessions_folder(), arguments.session).path
+    add_to(path, Titled(0.0, datetime.now(UTC), arguments.title))
+    return ExitCode.OK
+
+
+def add_to(path: Path, entry: Entry) -> None:
+    """Add an entry to the journal of a session that has ended. Raises StorageError."""
+    journal = reopen_journal(path)
     try:
-        journal.write(Titled(0.0, datetime.now(UTC), arguments.title))
+        journal.write(entry)
     finally:
         journal.close()
-    return ExitCode.OK
 
 
 def export_session(arguments: argparse.Namespace) -> int:
@@ -124,7 +147,7 @@ def export_session(arguments: argparse.Namespace) -> int:
     if name not in FORMATS:
         raise SettingError(f"There is no format {name!r}.", nearest(name, FORMATS))
     session = find_session(sessions_folder(), arguments.session)
-    entries = list(read_journal(session.path))
+    entries = in_order(read_journal(session.path))
     transcript = Transcript(entries)
     text = export(
         name,
@@ -159,6 +182,7 @@ ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "sessions": list_sessions,
     "search": search,
     "follow": follow,
+    "show": show,
     "export": export_session,
     "title": title,
 }

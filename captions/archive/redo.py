@@ -6,6 +6,7 @@ has on the session's clock: the recording keeps them.
 
 import asyncio
 import dataclasses
+import sys
 import tempfile
 import wave
 from bisect import bisect_right
@@ -20,12 +21,13 @@ from captions.audio.decoder import Decoder
 from captions.audio.file import MediaFile
 from captions.audio.recording import RATE, recording_of
 from captions.engine import Engine
-from captions.errors import InputError, StreamError
+from captions.errors import ExitCode, InputError, StreamError
 from captions.events import Entry, Event, Final, Gap, Mark, Phase, SessionState, Titled
-from captions.settings import Settings
+from captions.plain_text import plain
+from captions.settings import Settings, data_folder
 from captions.transcript.in_order import unfilled
 from captions.transcript.journal import begin_journal, read_journal, reopen_journal
-from captions.transcript.sessions import StoredSession
+from captions.transcript.sessions import StoredSession, find_session
 from captions.transcript.transcript import begins
 
 GIVE_UP_SECONDS = 60.0
@@ -34,6 +36,24 @@ DRAIN_SECONDS = 30.0
 """How long the recogniser's last words are waited for."""
 SILENT = 33
 """The highest sample of what Opus makes of silence, with room to spare: -60 dBFS."""
+
+
+def redo(wanted: str, settings: Settings, *, whole: bool) -> int:
+    """Caption a session again, print what is heard anew, and return the exit code. Raises CaptionsError."""
+
+    def heard(final: Final) -> None:
+        print(f"{final.wall.astimezone():%H:%M:%S} {plain(final.text)}", flush=True)
+
+    session = find_session(data_folder() / "sessions", wanted)
+    redone = asyncio.run((redo_all if whole else redo_gaps)(session, settings, heard))
+    if whole:
+        told = f"{redone.captions} captions, in the session {redone.journal.stem}"
+    elif redone.gaps:
+        told = f"{redone.captions} captions in {redone.gaps} gaps"
+    else:
+        told = "nothing is missing from this session"
+    print(f"captions: {told}", file=sys.stderr)
+    return ExitCode.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +189,7 @@ async def _captions_of(part: Path, settings: Settings, folder: Path) -> list[Fin
             failed = event.phase is not Phase.ENDED
             ended.set()
 
-    settings = dataclasses.replace(settings, input=str(part), output="", title="", single_utterance=False)
+    settings = dataclasses.replace(settings, input=str(part), output="", title="", record=False, single_utterance=False)
     engine = Engine(settings, on_event, folder=folder, real_time=False, give_up_after=GIVE_UP_SECONDS)
     running = asyncio.create_task(engine.run())
     waiting = asyncio.create_task(ended.wait())

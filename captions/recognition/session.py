@@ -74,7 +74,7 @@ class Session:
     """One recording, as the user sees it. All methods are called on the event loop that runs `run`.
 
     `give_up_after` is how many seconds one stream after another may fail before that stops the session; None retries
-    for ever.
+    for ever. `captured` is called with every block of sound, before anybody hears it.
     """
 
     def __init__(
@@ -87,6 +87,7 @@ class Session:
         make_detector: Callable[[float], SpeechDetector] = SpeechDetector,
         give_up_after: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        captured: Callable[[AudioBlock], None] = lambda block: None,
     ) -> None:
         self.listening = listening
         self.phase = Phase.STARTING
@@ -96,6 +97,7 @@ class Session:
         self._track = track
         self._give_up_after = give_up_after
         self._clock = clock
+        self._captured = captured
         self.paused = False
         self._open_source = open_source
         self._input = ""
@@ -288,6 +290,7 @@ class Session:
         if isinstance(self._source, Playable):
             self._ended_at = self._source.elapsed
             self._emit(Progress(self._source.elapsed, self._source.duration))
+        self._captured(block)
         was_silent = self._intake.silent
         self._emit(self._intake.take(block))
         if self._intake.silent and not was_silent:
