@@ -56,6 +56,9 @@ RECOGNITION = (
 DELAYS_EVERY = 1.0
 """Seconds between two tellings of the delays, at least."""
 
+RECORDING_SECONDS = 2.0
+"""How long the end of a recording may take to be written."""
+
 OnEvent = Callable[[Event], None]
 
 
@@ -223,8 +226,10 @@ class Engine:
         await asyncio.gather(*self._retiring, return_exceptions=True)
         if self._session is not None:
             await self._session.stop(drain)
-        if self._recording is not None:
-            await asyncio.to_thread(self._recording.finish)
+        if self._recording is not None and not await asyncio.to_thread(self._recording.finish, RECORDING_SECONDS):
+            self._not_recorded(
+                StorageError(f"The end of {self._recording.path} was not written: the disk is too slow.")
+            )
         await self._keeper.finish()
         if self._timer is not None:
             self._timer.cancel()
