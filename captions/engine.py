@@ -56,7 +56,7 @@ RECOGNITION = (
 DELAYS_EVERY = 1.0
 """Seconds between two tellings of the delays, at least."""
 
-RECORDING_SECONDS = 2.0
+RECORDING_SECONDS = 1.0
 """How long the end of a recording may take to be written."""
 
 OnEvent = Callable[[Event], None]
