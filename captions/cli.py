@@ -341,7 +341,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "serve": _serve,
     "devices": _devices,
     "settings": _settings,
-    **dict.fromkeys(("sessions", "search", "follow", "export", "redo", "title"), _archive),
+    **dict.fromkeys(("sessions", "search", "follow", "show", "export", "redo", "title"), _archive),
     "doctor": _doctor,
     "completion": _completion,
 }

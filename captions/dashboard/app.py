@@ -5,7 +5,6 @@ worker makes the engine after it.
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -16,11 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.geometry import Size
 from textual.widgets import Footer
 
 from captions.dashboard.caption_log import CaptionLog
@@ -32,7 +30,7 @@ from captions.dashboard.log_pane import LogPane
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
 from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
 from captions.dashboard.status_line import StatusLine
-from captions.dashboard.terminal_app import TerminalApp, run_in_terminal
+from captions.dashboard.terminal_app import TerminalApp, on_signals, run_in_terminal
 from captions.dashboard.themes import THEMES
 from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
 from captions.errors import CaptionsError, ExitCode
@@ -120,7 +118,6 @@ class CaptionsApp(TerminalApp):
         self._started = datetime.now(UTC)
         self._told: list[Entry] = []
         """All of the session that lasts, also what is cleared from the screen."""
-        self._terminal_size = Size()
         self.status = StatusLine(clock)
         self.meter = LevelMeter()
         self.pane = LogPane()
@@ -144,10 +141,7 @@ class CaptionsApp(TerminalApp):
 
     def on_mount(self) -> None:
         """Start the engine once the screen was painted, and end well on signals."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._end_by_signal, number)
+        on_signals(self._end_by_signal)
         if hasattr(self._driver, "paint"):
             self._gauges.terminal = cast("Terminal", self._driver)
         self.set_interval(READ_SECONDS, self._read_figures)
@@ -228,13 +222,6 @@ class CaptionsApp(TerminalApp):
             self._reading.show_state(state)
 
     # What the screen costs
-
-    def on_resize(self, event: events.Resize) -> None:
-        """Take nothing for granted of what a terminal does with its rows when its size changes."""
-        if event.size == self._terminal_size and self._gauges.terminal is not None:  # it was another one meanwhile
-            self._gauges.terminal.forget()
-            self.call_after_refresh(self._gauges.terminal.repaint)
-        self._terminal_size = event.size
 
     def _read_figures(self) -> None:
         """Read the figures, and suggest to draw less when the link is slow, once."""

@@ -1,16 +1,21 @@
 """What the dashboard and `captions show` have in common: looks, keys, help, and how they are drawn in a terminal."""
 
+import asyncio
 import contextlib
 import logging
+import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
+from textual import events
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.driver import Driver
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -20,6 +25,9 @@ from captions.dashboard.screens.main import MainScreen
 from captions.dashboard.themes import THEMES
 from captions.errors import ExitCode
 from captions.settings import Loaded, log_folder
+
+if TYPE_CHECKING:
+    from captions.dashboard.figures import Terminal
 
 HERE = Path(__file__).parent
 
@@ -42,6 +50,7 @@ class TerminalApp(App[None]):
         """Whether colours are few, for a slow link."""
         self.words_since: float | None = None
         """When the oldest of the words came that are to be painted, by time.monotonic."""
+        self._terminal_size = Size()
         for theme in THEMES.values():
             self.register_theme(theme)
         self.theme = THEMES[loaded.settings.theme].name
@@ -81,6 +90,14 @@ class TerminalApp(App[None]):
         """None under a screen that hides them; Textual would paint that anew for whatever changes beneath."""
         return [] if self.screen.styles.background.a == 1 else super()._background_screens
 
+    def on_resize(self, event: events.Resize) -> None:
+        """Take nothing for granted of what a terminal does with its rows when its size changes."""
+        if event.size == self._terminal_size and hasattr(self._driver, "paint"):  # it was another one meanwhile
+            terminal = cast("Terminal", self._driver)
+            terminal.forget()
+            self.call_after_refresh(terminal.repaint)
+        self._terminal_size = event.size
+
     def tell(self, message: str, severity: str = "information") -> None:
         """Show a short message for a few seconds."""
         self.notify(safe(message), severity="error" if severity == "error" else "information", markup=False)
@@ -97,6 +114,14 @@ class TerminalApp(App[None]):
 
     def action_nothing(self) -> None:
         """Do nothing."""
+
+
+def on_signals(end: Callable[[int], None]) -> None:
+    """Have the signals that end a process handled by `end`, on the running event loop, where that can be."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, end, number)
 
 
 def run_in_terminal(app: TerminalApp) -> int:
