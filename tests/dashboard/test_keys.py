@@ -13,6 +13,7 @@ import captions.dashboard
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.keys import UNBOUND, bindings, keymap, own_bindings, places, shown, table
 from captions.dashboard.screens.help import keys_by_group
+from captions.dashboard.show import ShowApp
 from captions.errors import SettingError
 from captions.settings import Loaded, Settings
 from tests.dashboard.conftest import Dashboard
@@ -43,7 +44,11 @@ def test_every_class_that_has_keys_is_among_the_places() -> None:
         for thing in vars(importlib.import_module(module.name)).values():
             if isinstance(thing, type) and issubclass(thing, DOMNode) and thing.__module__ == module.name:
                 having |= {thing} if any(True for _ in own_bindings(thing)) else set()
-    assert having == {place.node for place in places()}
+    assert having - {ShowApp} == {place.node for place in places()}
+
+
+def test_keys_of_a_session_that_is_shown_are_those_of_the_dashboard() -> None:
+    assert {binding.id for binding in own_bindings(ShowApp)} <= {binding.id for binding in own_bindings(CaptionsApp)}
 
 
 def test_the_keys_as_they_come_are_in_nobodys_way() -> None:
