@@ -29,8 +29,10 @@ from captions.recognition.silence_hints import SilenceHints
 from captions.recognition.stabilizer import Stabilizer
 from captions.settings import Settings, data_folder
 from captions.transcript.formats import About
+from captions.transcript.journal import reopen_journal
 from captions.transcript.keeper import Keeper
 from captions.transcript.live_file import LiveFile
+from captions.transcript.sessions import cut_off_sessions
 
 CONNECTION = ("recognizer", "endpoint", "tls", "ca_file", "credentials_file", "folder_id")
 """Settings that need another connection; any other change of recognition needs only another stream."""
@@ -88,7 +90,8 @@ class Engine:
         self._recognizer: Recognizer | None = None
         self._session: Session | None = None
         kept = {**dataclasses.asdict(settings), "input": shown_name(settings.input)}
-        self._keeper = Keeper(folder or data_folder() / "sessions", kept, self._tell)
+        self._folder = folder or data_folder() / "sessions"
+        self._keeper = Keeper(self._folder, kept, self._tell)
         self._silence_hints = SilenceHints()
         self._recording: Recording | None = None
         self._stabilizers: dict[str, Stabilizer] = {}
@@ -123,7 +126,11 @@ class Engine:
     async def run(self) -> None:
         """Listen until `stop`. Raises CaptionsError when no recogniser can be had, and what was not foreseen."""
         stopped = asyncio.create_task(self._stopped.wait())
-        tasks = {stopped, asyncio.create_task(self._keeper.run())}
+        tasks = {
+            stopped,
+            asyncio.create_task(self._offer_cut_off(datetime.now(UTC))),
+            asyncio.create_task(self._keeper.run()),
+        }
         try:
             if self.settings.output:
                 self._keeper.also = await asyncio.to_thread(_live_file, self.settings)
@@ -251,6 +258,23 @@ class Engine:
         finally:
             preparing.cancel()
             await asyncio.gather(preparing, return_exceptions=True)
+
+    async def _offer_cut_off(self, now: datetime) -> None:
+        """Tell of sessions that a crash cut off and in which something was said, and mend all of them.
+
+        What can't be mended is told at the next start again.
+        """
+        for session in await asyncio.to_thread(cut_off_sessions, self._folder, now):
+            if self._stopping is not None:  # the keeper may take no more
+                return
+            if session.captions:
+                began, count = session.started.astimezone(), session.captions
+                when = f"{began:%H:%M}" if began.date() == now.astimezone().date() else f"{began:%Y-%m-%d %H:%M}"
+                kept = "its caption is kept" if count == 1 else f"all {count:,} captions are kept"
+                message = f"The session of {when} was cut off; {kept}: `captions show '{session.name}'`."
+                self._keeper.put(Notice(0.0, datetime.now(UTC), Severity.INFORMATION, message))
+            with contextlib.suppress(StorageError):
+                await asyncio.to_thread(lambda path: reopen_journal(path).close(), session.path)
 
     async def _resolved_input(self) -> str:
         """The input to open: for `auto` a microphone if one can be opened, else the sample, and the reason is told."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from captions.errors import StorageError
 from captions.transcript import records
 from captions.transcript.journal import END, FORMAT_VERSION, lock
+
+LAST_BYTES = 4_096
 
 _FINAL = b'\n{"type":"final"'
 _TITLE = b'\n{"type":"title"'
@@ -96,6 +99,32 @@ def find_session(folder: Path, wanted: str = "") -> StoredSession:
     if not fits:
         raise StorageError(f"There is no session {wanted!r}.", "`captions sessions` lists those there are.")
     return fits[-1]
+
+
+def cut_off_sessions(folder: Path, before: datetime) -> list[StoredSession]:
+    """Return the sessions that began before then and were cut off, the oldest first; none where files have no locks.
+
+    Of a session that ended well only the end of its file is read. `reopen_journal` mends one, which then has an end.
+    """
+    if sys.platform == "win32":  # one that goes on could not be told from one that was cut off
+        return []
+    found = []
+    with contextlib.suppress(OSError):
+        for path in folder.glob("*.jsonl"):
+            session = None if _ends_well(path) else read_session(path)
+            if session is not None and session.cut_off and session.started < before:
+                found.append(session)
+    return sorted(found, key=lambda session: session.started)
+
+
+def _ends_well(path: Path) -> bool:
+    """Whether the session's end is told in the last lines; few marks and titles stand after it, if any do."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LAST_BYTES))
+            return END in file.read()
+    except OSError:
+        return False
 
 
 def is_running(path: Path) -> bool:
