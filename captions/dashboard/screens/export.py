@@ -109,6 +109,7 @@ class ExportScreen(ModalScreen[Path | None]):
         self._entries = entries
         self._replace: Path | None = None
         """The file that a second Enter overwrites."""
+        self._writing = False
         self.formats = FormatRow(id="export-format")
         self.since = Input(placeholder=f"the beginning; or {MOMENTS}", compact=True, select_on_focus=False)
         self.until = Input(placeholder="the end; or as above", compact=True, select_on_focus=False)
@@ -153,15 +154,16 @@ class ExportScreen(ModalScreen[Path | None]):
     @on(Input.Submitted)
     def action_write(self) -> None:
         """Write the file; over one that is there only when asked twice."""
-        self._write()
+        if not self._writing:
+            self._writing = True
+            self._write()
 
-    @work(exclusive=True, group="export", exit_on_error=False)
+    @work(group="export", exit_on_error=False)
     async def _write(self) -> None:
         typed = self.file.value.strip()
-        if not typed:
-            self.note.update("The file has no name.")
-            return
         try:
+            if not typed:
+                raise ValueError("The file has no name.")
             path = await asyncio.to_thread(lambda: Path(typed).expanduser().absolute())
             format_of(path)
             if await asyncio.to_thread(path.is_dir):
@@ -176,6 +178,8 @@ class ExportScreen(ModalScreen[Path | None]):
                 self.dismiss(path)
         except (SettingError, StorageError, ValueError, RuntimeError) as error:
             self.note.update(safe(str(error)))
+        finally:
+            self._writing = False
 
 
 def ask_and_export(app: TerminalApp, about: About, entries: Sequence[Entry]) -> None:
