@@ -43,7 +43,7 @@ def begin_journal(folder: Path, settings: Mapping[str, object], now: datetime | 
             f"No journal can be kept in {folder}: {error.strerror or error}.",
             "Captions go on, but are lost when the program ends.",
         ) from None
-    lock(descriptor)
+    lock(descriptor, wait=True)  # for whoever looks at this very moment whether the session goes on
     journal = Journal(path, descriptor, size=0)
     # A disk that is full from the start is told with the first entry, and this record is tried again then.
     with contextlib.suppress(StorageError):
@@ -169,15 +169,18 @@ def read_journal(path: Path) -> Iterator[Entry]:
         raise StorageError(f"The journal {path} cannot be read: {error.strerror or error}.") from None
 
 
-def lock(descriptor: int) -> bool:
+def lock(descriptor: int, *, shared: bool = False, wait: bool = False) -> bool:
     """Take the lock of the session's writer, which ends with the descriptor; whether it could be had.
+
+    `shared` is for readers, who only ask whether there is a writer. With `wait` it is waited for.
 
     Where files have no such locks (Windows, some network file systems) it can always be had.
     """
     if fcntl is None:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(descriptor, kind if wait else kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:

@@ -134,7 +134,7 @@ def is_running(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not lock(descriptor)
+        return not lock(descriptor, shared=True)
     finally:
         os.close(descriptor)
 
