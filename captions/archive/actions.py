@@ -113,7 +113,7 @@ def show(arguments: argparse.Namespace) -> int:
     session = find_session(sessions_folder(), arguments.session)
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         sys.stdout.writelines(
-            export("txt", About(session.started, session.ended, session.title), list(read_journal(session.path)))
+            export("txt", About(session.started, session.ended, session.title), in_order(read_journal(session.path)))
         )
         return ExitCode.OK
     from captions.dashboard.show import ShowApp
