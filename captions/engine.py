@@ -34,10 +34,27 @@ from captions.transcript.keeper import Keeper
 from captions.transcript.live_file import LiveFile
 from captions.transcript.sessions import cut_off_sessions
 
-CONNECTION = ("recognizer", "endpoint", "tls", "ca_file", "credentials_file", "folder_id")
+CONNECTION = (
+    "recognizer",
+    "local_engine",
+    "whisper_model",
+    "endpoint",
+    "tls",
+    "ca_file",
+    "client_certificate",
+    "client_key",
+    "metadata_file",
+    "credentials",
+    "credentials_file",
+    "iam_endpoint",
+    "folder_id",
+)
 """Settings that need another connection; any other change of recognition needs only another stream."""
 RECOGNITION = (
     "language",
+    "more_languages",
+    "eou_sensitivity",
+    "max_pause_ms",
     "model",
     "sample_rate",
     "encoding",

@@ -53,6 +53,8 @@ class Setting:
     unit: str = ""
     suggestions: tuple[str, ...] = ()
     service_variable: str = ""
+    recognizers: tuple[str, ...] = ()
+    """Values of the setting `recognizer` to which it means something; empty for all."""
 
     @property
     def flag(self) -> str:
@@ -162,9 +164,10 @@ class Settings:
     )
     recognizer: str = _setting(
         "auto",
-        "Who listens: auto (SpeechKit when there are credentials, else this machine), local or speechkit-v2.",
+        "Who listens: auto (SpeechKit when there are credentials, else this machine), local, speechkit-v2, "
+        "speechkit-v3 or vosk.",
         Group.RECOGNITION,
-        choices=("auto", "local", "speechkit-v2"),
+        choices=("auto", "local", "speechkit-v2", "speechkit-v3", "vosk"),
         sidebar=True,
         label="Recogniser",
     )
@@ -175,12 +178,34 @@ class Settings:
         suggestions=LANGUAGES,
         sidebar=True,
     )
+    more_languages: str = _setting(
+        "",
+        "Further languages that may be spoken, with commas, such as en-US,de-DE.",
+        Group.RECOGNITION,
+        recognizers=("speechkit-v3",),
+    )
+    local_engine: str = _setting(
+        "auto",
+        "Which engine listens on this machine: moonshine (English), whisper (many languages), or auto (moonshine for "
+        "English, whisper for all else).",
+        Group.RECOGNITION,
+        choices=("auto", "moonshine", "whisper"),
+        recognizers=("local",),
+    )
+    whisper_model: str = _setting(
+        "base",
+        "Model of the engine whisper: tiny, base or small, or the folder that holds one (captions models lists them).",
+        Group.RECOGNITION,
+        suggestions=("tiny", "base", "small"),
+        recognizers=("local",),
+    )
     model: str = _setting(
         "general",
         "The service's model: general, general:rc or general:deprecated.",
         Group.RECOGNITION,
         suggestions=("general", "general:rc", "general:deprecated"),
         sidebar=True,
+        recognizers=("speechkit-v2", "speechkit-v3"),
     )
     sample_rate: int = _setting(
         16_000,
@@ -216,6 +241,24 @@ class Settings:
         False, "Ask for punctuation and capital letters (the service may ignore it).", Group.RECOGNITION, sidebar=True
     )
     single_utterance: bool = _setting(False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True)
+    eou_sensitivity: str = _setting(
+        "default",
+        "How soon an utterance ends: default, or high (sooner, and now and then too soon).",
+        Group.RECOGNITION,
+        choices=("default", "high"),
+        recognizers=("speechkit-v3",),
+        label="End of utterance",
+    )
+    max_pause_ms: int = _setting(
+        0,
+        "The longest pause between two words of an utterance, as a hint; 0 leaves it to the service.",
+        Group.RECOGNITION,
+        minimum=0,
+        maximum=10_000,
+        unit="ms",
+        recognizers=("speechkit-v3",),
+        label="Longest pause",
+    )
     block_ms: int = _setting(
         100, "How much audio is sent at a time.", Group.RECOGNITION, minimum=20, maximum=1_000, unit="ms"
     )
@@ -261,8 +304,31 @@ class Settings:
         True, "Encrypt the connection. Without it, credentials go to this machine only.", Group.CONNECTION
     )
     ca_file: str = _setting("", "PEM file of the certificate authority of the endpoint.", Group.CONNECTION)
+    client_certificate: str = _setting(
+        "", "PEM file of the certificate by which the endpoint knows this client.", Group.CONNECTION
+    )
+    client_key: str = _setting("", "PEM file of that certificate's private key.", Group.CONNECTION)
+    metadata_file: str = _setting(
+        "", "File with lines NAME: VALUE, sent to the endpoint as metadata with every stream.", Group.CONNECTION
+    )
+    credentials: str = _setting(
+        "auto",
+        "Where credentials come from: auto (the first that there is of credentials_file, environment and, for a "
+        "recognizer that is named, metadata and yc), none, keyring (captions credentials keep), metadata (of the "
+        "virtual machine) or yc (the tool's token).",
+        Group.CONNECTION,
+        choices=("auto", "none", "environment", "keyring", "metadata", "yc"),
+    )
     credentials_file: str = _setting(
-        "", "File with IAM_TOKEN=, API_KEY= and FOLDER_ID= lines, instead of the environment.", Group.CONNECTION
+        "",
+        "A service account's key (JSON), or a file with IAM_TOKEN=, API_KEY= and FOLDER_ID= lines, instead of the "
+        "environment.",
+        Group.CONNECTION,
+    )
+    iam_endpoint: str = _setting(
+        "iam.api.cloud.yandex.net:443",
+        "Address at which a service account's key is exchanged for a token.",
+        Group.CONNECTION,
     )
     folder_id: str = _setting(
         "",

@@ -178,6 +178,7 @@ class ToneEngine:
 
     name = "code of tones"
     languages: tuple[str, ...] = ("en-US",)
+    detects_language = False
 
     def __init__(self, *, times: bool = True, final_every: int = NUMBERS, end_silence: float = 0.5) -> None:
         self._times = times
@@ -188,7 +189,7 @@ class ToneEngine:
         """See Engine."""
         return 64
 
-    def open(self) -> EngineStream:
+    def open(self, language: str = "") -> EngineStream:
         """See Engine."""
         return ToneStream(times=self._times, final_every=self._final_every, end_silence=self._end_silence)
 

@@ -31,6 +31,9 @@ class RecognitionOptions:
     literature_text: bool = False
     single_utterance: bool = False
     folder_id: str = ""
+    more_languages: tuple[str, ...] = ()
+    eou_sensitivity: str = "default"
+    max_pause_ms: int = 0
 
     @property
     def bytes_a_second(self) -> float:

@@ -23,6 +23,8 @@ class Heard:
     final: bool = False
     end_of_utterance: bool = False
     words: tuple[Word, ...] = ()
+    language: str = ""
+    """Code of the language that was heard, where the engine found it out by itself."""
 
 
 class EngineStream(Protocol):
@@ -51,7 +53,9 @@ class Engine(Protocol):
     name: str
     """What it is called in the service's answers, e.g. "moonshine tiny-en"."""
     languages: tuple[str, ...]
-    """Codes of the languages it recognises, as the service spells them, e.g. "en-US"."""
+    """Codes of the languages it recognises, as the service spells them, e.g. "en-US"; the first is its default."""
+    detects_language: bool
+    """Whether it finds out by itself which of its languages is spoken."""
 
     def capacity(self) -> int:
         """Return how many streams of continuous speech this machine keeps up with; at least 1.
@@ -60,8 +64,8 @@ class Engine(Protocol):
         """
         ...
 
-    def open(self) -> EngineStream:
-        """Begin a stream. May block."""
+    def open(self, language: str = "") -> EngineStream:
+        """Begin a stream in one of `languages`; empty for the first, "auto" where it `detects_language`. May block."""
         ...
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class Listening:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def _open(self) -> tuple[AudioDecoder, EngineStream]:
-        return self._asked.decoder(), self._asked.engine.open()
+        return self._asked.decoder(), self._asked.engine.open(self._asked.language)
 
     def _hear(self, content: bytes, partials: bool) -> list[Heard]:
         decoder, stream = self._ears.result()

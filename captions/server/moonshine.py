@@ -63,6 +63,7 @@ class MoonshineEngine:
             )
         self.name = "moonshine tiny-en"
         self.languages: tuple[str, ...] = ("en-US",)
+        self.detects_language = False
         # A threshold of 0 makes all audio one line: where to split it is decided in utterances.py.
         options = {"vad_threshold": "0", "return_audio_data": "false", "identify_speakers": "false"}
         self._model = Transcriber(model, ModelArch.TINY, options=options)
@@ -76,8 +77,8 @@ class MoonshineEngine:
         """See Engine: from what readings cost lately, beginning with one that was made while loading."""
         return max(1, int(MOST_BUSY / (READ_PER_SECOND * min(self._reading.costs))))
 
-    def open(self) -> Utterances:
-        """See Engine."""
+    def open(self, language: str = "") -> Utterances:
+        """See Engine. There is one language only."""
         return Utterances(SpeechDetector(), self._reading)
 
     def close(self) -> None:

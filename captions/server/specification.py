@@ -24,6 +24,8 @@ class Asked:
     """A valid settings message."""
 
     engine: Engine
+    language: str
+    """One of the engine's, or "auto" where it finds out by itself."""
     encoding: pb.RecognitionSpec.AudioEncoding
     rate: int
     partial_results: bool
@@ -42,7 +44,8 @@ def check(config: pb.RecognitionConfig, engines: Sequence[Engine], *, needs_fold
     """Return what `config` asks for. Raises Refusal.
 
     Unset values mean what the service takes them for: OGG_OPUS, 48000 Hz, ru-RU, model general. All models are one
-    and the same here; `auto` is the first engine's language.
+    and the same here; `auto` goes to the first engine that finds out which language is spoken, and is the first
+    engine's language where none does.
     """
     if needs_folder and not config.folder_id:
         raise refusals.folder_missing()
@@ -61,8 +64,10 @@ def check(config: pb.RecognitionConfig, engines: Sequence[Engine], *, needs_fold
         raise refusals.value("audio_channel_count", specification.audio_channel_count, (1,))
     if specification.model and specification.model not in MODELS:
         raise refusals.value("model", specification.model, MODELS)
+    engine, language = _engine(specification.language_code or DEFAULT_LANGUAGE, engines)
     return Asked(
-        engine=_engine(specification.language_code or DEFAULT_LANGUAGE, engines),
+        engine=engine,
+        language=language,
         encoding=encoding,
         rate=rate,
         partial_results=specification.partial_results,
@@ -71,8 +76,12 @@ def check(config: pb.RecognitionConfig, engines: Sequence[Engine], *, needs_fold
     )
 
 
-def _engine(language: str, engines: Sequence[Engine]) -> Engine:
+def _engine(language: str, engines: Sequence[Engine]) -> tuple[Engine, str]:
+    if language.lower() == "auto":
+        detecting = next((engine for engine in engines if engine.detects_language), None)
+        return (detecting, "auto") if detecting is not None else (engines[0], engines[0].languages[0])
     for engine in engines:
-        if language.lower() in ("auto", *(code.lower() for code in engine.languages)):
-            return engine
+        for code in engine.languages:
+            if code.lower() == language.lower():
+                return engine, code
     raise refusals.language(language, [code for engine in engines for code in engine.languages])
