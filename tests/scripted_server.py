@@ -12,7 +12,7 @@ A script is an async function of a `ServedStream`, run once for each stream that
         await stream.abort(grpc.StatusCode.INTERNAL, "out of compute", {"x-request-id": "r"})
 
     async with ScriptedServer(script) as server:
-        recognizer = SpeechKitV2(server.target, tls=False)
+        recognizer = RemoteRecognizer(SPEECHKIT_V2, server.target, tls=False)
         ...
         assert server.streams[0].received == samples.tobytes()
 

@@ -1,7 +1,7 @@
 """A link that a test can break: a TCP proxy to a server on this machine.
 
 async with TcpProxy(server.target) as link:
-    recognizer = SpeechKitV2(link.target, tls=False)
+    recognizer = RemoteRecognizer(SPEECHKIT_V2, link.target, tls=False)
     link.black_hole()      # nothing arrives any more, in either direction, and nothing is said about it
     link.heal()            # what was held back arrives
     link.reset()           # all connections are reset; new ones are taken

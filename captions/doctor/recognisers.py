@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from captions.doctor.checks import Finding, Verdict, in_thread
 from captions.doctor.machine import Imports
 from captions.errors import CredentialsError, StreamError
+from captions.recognition.chosen import chosen, is_elsewhere
 from captions.recognition.credentials import Kind, find_credentials
-from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
 from captions.settings import Settings
 
 if TYPE_CHECKING:
@@ -38,14 +38,12 @@ class Asked:
     @property
     def elsewhere(self) -> bool:
         """Whether the endpoint is another than the service's own."""
-        return parse_endpoint(self.settings.endpoint) != parse_endpoint(SPEECHKIT)
+        return is_elsewhere(self.settings)
 
     def uses_service(self) -> bool:
-        """Whether a recogniser at the endpoint listens, as `choose.make_recognizer` decides. May read a file."""
-        if self.settings.recognizer != "auto":
-            return self.settings.recognizer == "speechkit-v2"
+        """Whether a recogniser at the endpoint listens. May read a file."""
         try:
-            return self.elsewhere or self.credentials() is not None
+            return chosen(self.settings, self.environment) != "local"
         except CredentialsError:
             return True
 
@@ -158,7 +156,7 @@ def _reinstall() -> str:
 async def _recognise_sample(recognizer: "Recognizer") -> tuple[str, float, float]:
     """Return what is understood of the beginning of the sample, how long that is, and how long it took."""
     from captions.audio.source import AudioFormat, open_source
-    from captions.recognition.recognizer import RecognitionOptions
+    from captions.recognition.recognizer import Hypothesis, RecognitionOptions
 
     source = await open_source("sample", AudioFormat(real_time=False))
     blocks = []
@@ -175,7 +173,8 @@ async def _recognise_sample(recognizer: "Recognizer") -> tuple[str, float, float
         for block in blocks:
             await stream.send(block.samples)
         await stream.half_close()
-        words = [hypothesis.text async for hypothesis in stream.hypotheses() if hypothesis.final]
+        results = [result async for result in stream.results()]
+        words = [result.text for result in results if isinstance(result, Hypothesis) and result.final]
     finally:
         await stream.cancel()
     return " ".join(words).strip(), blocks[-1].end / blocks[-1].rate, time.monotonic() - began
@@ -208,7 +207,7 @@ async def _open_and_end(recognizer: "Recognizer", options: "RecognitionOptions")
     try:
         await stream.send(np.zeros(SILENCE_SAMPLES * options.sample_rate_hertz // 16_000, np.int16))
         await stream.half_close()
-        async for _ in stream.hypotheses():
+        async for _ in stream.results():
             pass
     finally:
         await stream.cancel()

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from captions.errors import CredentialsError
+from captions.errors import CredentialsError, SettingError
+from captions.recognition.authorization import Found
+from captions.recognition.chosen import chosen, is_elsewhere
 from captions.recognition.credentials import find_credentials
-from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
-from captions.recognition.limits import SPEECHKIT_LIMITS
+from captions.recognition.dialect import Dialect
+from captions.recognition.endpoint import parse_endpoint
 from captions.recognition.recognizer import Encoding, RecognitionOptions, Recognizer
 from captions.settings import LANGUAGES, Settings
 
@@ -16,38 +18,43 @@ from captions.settings import LANGUAGES, Settings
 def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recognizer:
     """Return the recogniser that the settings ask for; nothing is started or connected yet.
 
-    `auto` is SpeechKit when there are credentials, whoever listens at `endpoint` when another address than the
-    service's is set, and this machine otherwise. A named recogniser is taken as it is; SpeechKit itself without
-    credentials cannot be, other servers may not ask for any.
-
     May read the credentials file, and imports gRPC: not for the event loop. Raises CredentialsError or SettingError.
     """
-    endpoint = parse_endpoint(settings.endpoint)
-    elsewhere = endpoint != parse_endpoint(SPEECHKIT)
-    if settings.recognizer != "local":
-        find = partial(find_credentials, environment, settings.credentials_file, settings.folder_id)
-        credentials = find()
-        if credentials is not None or elsewhere:
-            from captions.recognition.speechkit_v2 import SpeechKitV2
+    kind = chosen(settings, environment)
+    if kind == "local":
+        from captions.recognition.local import LocalRecognizer
 
-            return SpeechKitV2(
-                settings.endpoint,
-                tls=settings.tls,
-                ca_file=settings.ca_file,
-                credentials=credentials,
-                find_credentials=find,
-                # Other servers of the same service have its limits; what they cost is not known.
-                limits=replace(SPEECHKIT_LIMITS, billed_seconds=None) if elsewhere else SPEECHKIT_LIMITS,
-                name=f"recogniser at {endpoint}" if elsewhere else "SpeechKit",
-            )
-        if settings.recognizer == "speechkit-v2":
-            raise CredentialsError(
-                "SpeechKit needs credentials, and there are none.",
-                "Set API_KEY or IAM_TOKEN in the environment, or name a file with --credentials-file.",
-            )
-    from captions.recognition.local import LocalRecognizer
+        return LocalRecognizer()
+    from captions.recognition.remote import RemoteRecognizer
 
-    return LocalRecognizer()
+    dialect = _dialect(kind)
+    find = partial(find_credentials, environment, settings.credentials_file, settings.folder_id)
+    elsewhere = is_elsewhere(settings)
+    if not elsewhere and find() is None:
+        raise CredentialsError(
+            "SpeechKit needs credentials, and there are none.",
+            "Set API_KEY or IAM_TOKEN in the environment, or name a file with --credentials-file.",
+        )
+    return RemoteRecognizer(
+        dialect,
+        settings.endpoint,
+        tls=settings.tls,
+        ca_file=settings.ca_file,
+        authorization=Found(find),
+        # Other servers of the same service have its limits; what they cost is not known.
+        limits=replace(dialect.limits, billed_seconds=None) if elsewhere else None,
+        name=f"recogniser at {parse_endpoint(settings.endpoint)}" if elsewhere else "SpeechKit",
+    )
+
+
+def _dialect(kind: str) -> Dialect:
+    match kind:
+        case "speechkit-v2":
+            from captions.recognition.speechkit_v2 import SPEECHKIT_V2
+
+            return SPEECHKIT_V2
+        case _:
+            raise SettingError(f"There is no recogniser {kind}.")
 
 
 def recognition_options(settings: Settings, languages: Sequence[str], locale: str) -> RecognitionOptions:
@@ -67,6 +74,9 @@ def recognition_options(settings: Settings, languages: Sequence[str], locale: st
         literature_text=settings.literature_text,
         single_utterance=settings.single_utterance,
         folder_id=settings.folder_id,
+        more_languages=tuple(code.strip() for code in settings.more_languages.split(",") if code.strip()),
+        eou_sensitivity=settings.eou_sensitivity,
+        max_pause_ms=settings.max_pause_ms,
     )
 
 

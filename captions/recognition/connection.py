@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,44 @@ LONGEST_RESPONSE = 64 * 2**20
 """Bytes; gRPC's own limit for what is received, 4 MiB, would end a stream with a long response."""
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who opens a stream: an id of its own, which the service's support asks for, and the credentials it goes with."""
+
+    client_request_id: str
+    credentials: Credentials | None = None
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes with every stream. Secret."""
+        metadata: tuple[tuple[str, str], ...] = (("x-client-request-id", self.client_request_id),)
+        if self.credentials is not None:
+            metadata += (("authorization", self.credentials.authorization),)
+        return metadata
+
+    def without_secrets(self, text: str) -> str:
+        """Return a text, such as a server's own, without what must not be shown."""
+        return text if self.credentials is None else text.replace(self.credentials.secret, "***")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """By what a connection is encrypted: the PEM certificates of authorities, None for the usual ones."""
+
+    authorities: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The files by which two sides trust each other; empty names for none."""
+
+    ca_file: str = ""
+
+    def read(self) -> Tls:
+        """Read them: not for the event loop. Raises CredentialsError."""
+        return Tls(read_authorities(self.ca_file) if self.ca_file else None)
+
+
 class Connection:
     """A channel, shared by streams. One that failed is not used for new streams, and closes with the last of its own.
 
@@ -33,9 +72,7 @@ class Connection:
         self,
         endpoint: Endpoint,
         *,
-        authorities: bytes | None,
-        tls: bool,
-        credentials: Credentials | None,
+        tls: Tls | None,
         connect_seconds: float,
         keepalive_ms: int,
     ) -> None:
@@ -43,8 +80,7 @@ class Connection:
         self.keepalive_ms = keepalive_ms
         self.failed = False
         self._streams = 0
-        self._credentials = credentials
-        self._at = Circumstances(endpoint, tls, authorities is not None, credentials is not None)
+        self._tls = tls
         options: list[tuple[str, Any]] = [
             ("grpc.max_receive_message_length", LONGEST_RESPONSE),
             # A new channel must not be given the failed connection of another, with its pauses still running.
@@ -64,9 +100,9 @@ class Connection:
                 ("grpc.http2.ping_timeout_ms", PING_MS),
                 ("grpc.http2.max_pings_without_data", 0),
             ]
-        if tls:
-            roots = grpc.ssl_channel_credentials(root_certificates=authorities)
-            self.channel = grpc.aio.secure_channel(endpoint.target, roots, options=options)
+        if tls is not None:
+            trust = grpc.ssl_channel_credentials(root_certificates=tls.authorities)
+            self.channel = grpc.aio.secure_channel(endpoint.target, trust, options=options)
         else:
             self.channel = grpc.aio.insecure_channel(endpoint.target, options=options)
 
@@ -80,19 +116,20 @@ class Connection:
         if self.failed and self._streams == 0:
             await self.channel.close()
 
-    def verdict(self, code: str, details: str, client_request_id: str, metadata: Mapping[str, str]) -> StreamError:
+    def verdict(self, code: str, details: str, caller: Caller, metadata: Mapping[str, str]) -> StreamError:
         """Return the error that ended a stream, in the service's words, with its ids and what to do about it."""
         if code in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
             self.failed = True
         if "too_many_pings" in details.lower() or "too many pings" in details.lower():
             self.keepalive_ms *= 2
-        if self._credentials is not None:
-            details = details.replace(self._credentials.secret, "***")
+        details = caller.without_secrets(details)
+        own_authority = self._tls is not None and self._tls.authorities is not None
+        at = Circumstances(self.endpoint, self._tls is not None, own_authority, caller.credentials is not None)
         return StreamError(
             code,
             plain(details),
-            hint(code, details, self._at),
-            client_request_id=client_request_id,
+            hint(code, details, at),
+            client_request_id=caller.client_request_id,
             request_id=plain(metadata.get("x-request-id", "")),
             trace_id=plain(metadata.get("x-server-trace-id", "")),
         )

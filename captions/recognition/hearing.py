@@ -1,12 +1,12 @@
 """One stream over a segment of audio: what is sent, what comes back, and how much audio that covers.
 
-What a final covers. Where the recogniser gives word times, a final covers all audio to the end of its last word.
-Where it gives none (SpeechKit v2), a final that comes now covers what had been sent `LATE_SECONDS` ago, back to the
-last pause in speech: results come later than their speech, and how much later is not known, but not by more. They do
-where the link stood still: when no result came for `STALLED_SECONDS` of speech, finals cover nothing for as long as
-it takes until none can be that late. What was told since then may be heard again after a break; `seam` tells it from
-what is new. Where nothing is pending, audio without speech is covered as it passes, and so is audio from which a
-working stream made no words for `WORDLESS_SECONDS`.
+What a final covers. Where the recogniser tells up to where it has said all (SpeechKit v3), all audio to there; where
+it gives word times, all audio to the end of the last word. Where it gives neither (SpeechKit v2), a final that comes
+now covers what had been sent `LATE_SECONDS` ago, back to the last pause in speech: results come later than their
+speech, and how much later is not known, but not by more. They do where the link stood still: when no result came for
+`STALLED_SECONDS` of speech, finals cover nothing for as long as it takes until none can be that late. What was told
+since then may be heard again after a break; `seam` tells it from what is new. Where nothing is pending, audio without
+speech is covered as it passes, and so is audio from which a working stream made no words for `WORDLESS_SECONDS`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from captions.audio.pauses import SpeechDetector
 from captions.errors import StreamError
 from captions.events import Final, Gap, Partial, Word
 from captions.recognition.delays import DelayMeter
-from captions.recognition.recognizer import Hypothesis, RecognitionOptions, RecognitionStream
+from captions.recognition.recognizer import Hypothesis, RecognitionOptions, RecognitionStream, Remark
 from captions.recognition.seam import Seam
 from captions.recognition.segment import Segment
 
@@ -40,7 +40,9 @@ REPLAY_SPEED = 8.0
 
 
 class Hearing:
-    """A stream at work on a segment. `say` takes what was heard, `moved` is called when audio was sent or covered.
+    """A stream at work on a segment. `say` takes what was heard, `remark` what the service says of the stream itself.
+
+    `moved` is called when audio was sent or covered.
 
     `silent_limit` is how many seconds of speech a stream may leave without any result before it is taken for dead.
     """
@@ -55,6 +57,7 @@ class Hearing:
         real_time: bool,
         silent_limit: float,
         say: Callable[[Final | Gap | Partial], None],
+        remark: Callable[[str], None],
         moved: Callable[[], None],
         delays: DelayMeter,
         clock: Callable[[], float] = time.monotonic,
@@ -68,6 +71,7 @@ class Hearing:
         self._real_time = real_time
         self._silent_limit = silent_limit
         self._say = say
+        self._remark = remark
         self._moved = moved
         self._delays = delays
         self._clock = clock
@@ -129,18 +133,23 @@ class Hearing:
     async def _receive(self, stream: RecognitionStream) -> None:
         segment = self._segment
         offset = segment.seconds(self._first)
-        async for hypothesis in stream.hypotheses():
+        async for result in stream.results():
+            if isinstance(result, Remark):
+                self._remark(result.text)
+                continue
             segment.results += 1
             self._note_answer()
-            words = tuple(replace(w, start=offset + w.start, end=offset + w.end) for w in hypothesis.words)
-            if hypothesis.final:
-                await self._take_final(stream, hypothesis, words)
+            words = tuple(replace(w, start=offset + w.start, end=offset + w.end) for w in result.words)
+            if result.final:
+                await self._take_final(stream, result, words)
             else:
-                self._take_partial(hypothesis, words)
+                self._take_partial(result, words)
+            if result.covered is not None:
+                segment.cover(round((offset + result.covered) * segment.rate))
 
     async def _take_final(self, stream: RecognitionStream, hypothesis: Hypothesis, words: tuple[Word, ...]) -> None:
         segment = self._segment
-        text = hypothesis.text if words else self._seam.unsaid(hypothesis.text)
+        text = self._unsaid(hypothesis)
         heard = self._place(text, words)
         segment.pending = None
         if text:
@@ -150,7 +159,7 @@ class Hearing:
             segment.told.append((segment.sent, text))
         if words:
             segment.cover(round(words[-1].end * segment.rate))
-        else:
+        elif hypothesis.covered is None:
             self._cover_what_is_surely_told()
         if hypothesis.end_of_utterance and self._options.single_utterance:
             self.utterance_ended = True
@@ -159,7 +168,7 @@ class Hearing:
 
     def _take_partial(self, hypothesis: Hypothesis, words: tuple[Word, ...]) -> None:
         segment = self._segment
-        text = hypothesis.text if words else self._seam.unsaid(hypothesis.text, for_good=False)
+        text = self._unsaid(hypothesis)
         before = segment.pending.text if segment.pending is not None else ""
         unconfirmed = segment.pending is not None and segment.pending.unconfirmed
         if unconfirmed and not text:
@@ -170,6 +179,12 @@ class Hearing:
             heard = self._place(text, words)
             segment.pending = heard if text else None
             self._say(heard)
+
+    def _unsaid(self, hypothesis: Hypothesis) -> str:
+        """Return what of a text was not told before a break; where there are times, it began after what was told."""
+        if hypothesis.words or hypothesis.covered is not None:
+            return hypothesis.text
+        return self._seam.unsaid(hypothesis.text, for_good=hypothesis.final)
 
     def _place(self, text: str, words: tuple[Word, ...]) -> Partial:
         """Give a text its place in time.

@@ -18,10 +18,13 @@ from typing import Any
 import captions
 from captions.errors import RecognizerMissing, StreamError
 from captions.plain_text import plain
+from captions.recognition.authorization import Found
 from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.limits import StreamLimits
 from captions.recognition.recognizer import RecognitionOptions
-from captions.recognition.speechkit_v2 import SpeechKitV2, SpeechKitV2Stream
+from captions.recognition.remote import RemoteRecognizer
+from captions.recognition.remote_stream import RemoteStream
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.settings import SERVE_TOKEN_VARIABLE
 
 START_SECONDS = 30.0
@@ -52,6 +55,7 @@ class LocalRecognizer:
         end_seconds: float = END_SECONDS,
     ) -> None:
         self.name = "local recogniser"
+        self.kind = "local"
         self.limits = StreamLimits()
         self.languages: tuple[str, ...] = ()
         self._command = command
@@ -63,13 +67,13 @@ class LocalRecognizer:
         self._folder: Path | None = None
         self._said = b""
         self._listening_to_it: set[asyncio.Task[None]] = set()
-        self._client: SpeechKitV2 | None = None
+        self._client: RemoteRecognizer | None = None
 
     async def prepare(self) -> None:
         """Have the process running and its model loaded; it is worth calling early. Raises RecognizerMissing."""
         await self._running()
 
-    async def open(self, options: RecognitionOptions) -> SpeechKitV2Stream:
+    async def open(self, options: RecognitionOptions) -> RemoteStream:
         """Begin a stream. Raises StreamError or RecognizerMissing."""
         client = await self._running()
         try:
@@ -101,7 +105,7 @@ class LocalRecognizer:
                 await asyncio.wait_for(process.wait(), 1.0)
         return process is None or process.returncode is not None
 
-    async def _running(self) -> SpeechKitV2:
+    async def _running(self) -> RemoteRecognizer:
         async with self._starting:
             if self._client is not None and self._process is not None and self._process.returncode is None:
                 return self._client
@@ -115,7 +119,7 @@ class LocalRecognizer:
                 raise
             return self._client
 
-    async def _start(self) -> SpeechKitV2:
+    async def _start(self) -> RemoteRecognizer:
         self._folder = await asyncio.to_thread(lambda: Path(tempfile.mkdtemp(prefix="captions-")))
         listen = f"unix:{self._folder / 'socket'}"
         credentials = None
@@ -154,7 +158,8 @@ class LocalRecognizer:
             raise RecognizerMissing(f"The recogniser on this machine ended while it was starting: {self._last_words()}")
         self._listen(_discard(self._process.stdout))
         self.languages = tuple(ready["languages"].split(","))
-        return SpeechKitV2(ready["address"], tls=False, credentials=credentials, name=self.name)
+        authorization = Found(lambda: credentials)
+        return RemoteRecognizer(SPEECHKIT_V2, ready["address"], tls=False, authorization=authorization, name=self.name)
 
     async def _ready(self, stdout: asyncio.StreamReader) -> re.Match[str] | None:
         """Return the line that says where the process listens, None when it ends without it."""

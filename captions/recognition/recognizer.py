@@ -47,27 +47,41 @@ class Hypothesis:
 
     A hypothesis that is not final replaces the one before it; a final adds its text for good; `end_of_utterance` says
     that the next hypothesis begins a new utterance. `words` are timed in seconds from the start of this stream's
-    audio, and are empty where the recogniser gives no times.
+    audio, and are empty where the recogniser gives no times. `covered` is up to where all that there is to be said is
+    said in finals, in such seconds, where the recogniser tells. `language` is the code of what was spoken, where it
+    tells.
     """
 
     text: str
     final: bool
     end_of_utterance: bool
     words: tuple[Word, ...] = ()
+    covered: float | None = None
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a service says of the stream itself, in words for the person: a warning, or that it will end."""
+
+    text: str
+
+
+Result = Hypothesis | Remark
 
 
 class RecognitionStream(Protocol):
-    """One stream. Audio goes in, hypotheses come out, at the same time."""
+    """One stream. Audio goes in, results come out, at the same time."""
 
     async def send(self, samples: Samples) -> None:
         """Send audio at the rate of the stream's options. Raises StreamError once the stream has ended."""
         ...
 
     async def half_close(self) -> None:
-        """Say that no more audio comes; what is pending is still delivered by `hypotheses`. Idempotent."""
+        """Say that no more audio comes; what is pending is still delivered by `results`. Idempotent."""
         ...
 
-    def hypotheses(self) -> AsyncIterator[Hypothesis]:
+    def results(self) -> AsyncIterator[Result]:
         """Yield what was heard, in order, until the service ends the stream. Raises StreamError. Iterated once."""
         ...
 
@@ -81,8 +95,10 @@ class Recognizer(Protocol):
 
     name: str
     """What it is called on the screen, e.g. "SpeechKit" or "local recogniser"."""
+    kind: str
+    """Value of the setting `recognizer` by which it is chosen, never "auto"."""
     languages: tuple[str, ...]
-    """Language codes it takes, once it is prepared; the first is its own default."""
+    """Language codes it takes, once it is prepared; the first is its own default. Empty where nobody knows."""
 
     limits: StreamLimits
     """What one stream may have."""

@@ -116,6 +116,8 @@ class Session:
         self._failures = 0
         self._silent_limit = SILENT_LIMIT
         self._units = 0
+        self._remarks: set[str] = set()
+        """What services have said of their streams and was told; a service repeats itself."""
         self._at_work: Counter[int] = Counter()
 
     async def run(self) -> None:
@@ -363,6 +365,7 @@ class Session:
                 real_time=listening.audio_format.real_time,
                 silent_limit=self._silent_limit,
                 say=lambda event: self._heard(segment, event),
+                remark=self._pass_on,
                 moved=self._sequence.moved,
                 delays=self.delays,
                 clock=self._clock,
@@ -434,6 +437,13 @@ class Session:
                 await asyncio.wait_for(self._changed.wait(), wait)
 
     # Odds and ends
+
+    def _pass_on(self, remark: str) -> None:
+        """Tell what a service says of its streams, each remark once in a session."""
+        if remark not in self._remarks:
+            self._remarks.add(remark)
+            name = self.listening.recognizer.name
+            self._emit(Notice(self.time, datetime.now(UTC), Severity.WARNING, f"{name} says: {remark}"))
 
     def _notice(self, severity: Severity, error: CaptionsError) -> None:
         self._emit(Notice(self.time, datetime.now(UTC), severity, error.message, error.advice))

@@ -30,8 +30,9 @@ from captions.events import Event, Final, Gap, Phase, SessionState, Word
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import RecognitionOptions
+from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.session import Session
-from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.server.limits import Limits
 from captions.server.service import SttService
 from tests.recognition.disturbances import Disturbed, Fault, Manners
@@ -259,9 +260,9 @@ class Meeting:
             await asyncio.sleep(2.0)
             self.session.use_listening(self.listening())
 
-    def make_recognizer(self) -> SpeechKitV2:
+    def make_recognizer(self) -> RemoteRecognizer:
         """A recogniser that reaches the server."""
-        return SpeechKitV2(self.link.target if self.through_link else self._target, tls=False)
+        return RemoteRecognizer(SPEECHKIT_V2, self.link.target if self.through_link else self._target, tls=False)
 
     def listening(self) -> Listening:
         """How the session listens."""

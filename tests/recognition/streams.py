@@ -9,7 +9,8 @@ import numpy as np
 
 from captions.audio.block import Samples
 from captions.recognition.recognizer import Hypothesis, RecognitionOptions, RecognitionStream, Recognizer
-from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.recognition.remote import RemoteRecognizer
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from tests.scripted_server import ScriptedServer
 
 BLOCK = 1_600
@@ -28,9 +29,16 @@ def tone(seconds: float, rate: int, hertz: float = 440.0) -> Samples:
     return (np.sin(2 * np.pi * hertz * time) * 16_384).astype(np.int16)
 
 
+async def hypotheses_of(stream: RecognitionStream) -> AsyncIterator[Hypothesis]:
+    """Yield all hypotheses to the stream's end, without remarks."""
+    async for result in stream.results():
+        if isinstance(result, Hypothesis):
+            yield result
+
+
 async def all_of(stream: RecognitionStream) -> list[Hypothesis]:
     """Return all hypotheses to the stream's end."""
-    return [hypothesis async for hypothesis in stream.hypotheses()]
+    return [hypothesis async for hypothesis in hypotheses_of(stream)]
 
 
 async def texts_of(stream: RecognitionStream) -> list[str]:
@@ -38,10 +46,15 @@ async def texts_of(stream: RecognitionStream) -> list[str]:
     return [hypothesis.text for hypothesis in await all_of(stream)]
 
 
+def v2_at(target: str, **how: Any) -> RemoteRecognizer:
+    """Return a recogniser of SpeechKit v2 at an address."""
+    return RemoteRecognizer(SPEECHKIT_V2, target, **how)
+
+
 @asynccontextmanager
-async def recognizer_at(target: str) -> AsyncIterator[SpeechKitV2]:
+async def recognizer_at(target: str) -> AsyncIterator[RemoteRecognizer]:
     """Give a recogniser at a plaintext address, and close it."""
-    recognizer = SpeechKitV2(target, tls=False)
+    recognizer = v2_at(target, tls=False)
     try:
         yield recognizer
     finally:

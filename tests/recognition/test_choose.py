@@ -8,7 +8,7 @@ from captions.errors import CredentialsError, SettingError
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.local import LocalRecognizer
 from captions.recognition.recognizer import Encoding, RecognitionOptions
-from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.recognition.remote import RemoteRecognizer
 from captions.settings import LANGUAGES, Settings
 from tests.recognition.streams import all_of, opened
 from tests.scripted_server import ScriptedServer, ServedStream
@@ -22,14 +22,14 @@ CLOUD = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
     ("settings", "environment", "kind", "name"),
     [
         (Settings(), {}, LocalRecognizer, "local recogniser"),
-        (Settings(), KEY, SpeechKitV2, "SpeechKit"),
-        (Settings(), {"IAM_TOKEN": "t1.abc"}, SpeechKitV2, "SpeechKit"),
+        (Settings(), KEY, RemoteRecognizer, "SpeechKit"),
+        (Settings(), {"IAM_TOKEN": "t1.abc"}, RemoteRecognizer, "SpeechKit"),
         (Settings(), {"FOLDER_ID": "folder"}, LocalRecognizer, "local recogniser"),
         (Settings(recognizer="local"), KEY, LocalRecognizer, "local recogniser"),
         (Settings(recognizer="local", endpoint=ELSEWHERE), KEY, LocalRecognizer, "local recogniser"),
-        (Settings(recognizer="speechkit-v2"), KEY, SpeechKitV2, "SpeechKit"),
-        (Settings(endpoint=ELSEWHERE, tls=False), {}, SpeechKitV2, f"recogniser at {ELSEWHERE}"),
-        (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, SpeechKitV2, f"recogniser at {ELSEWHERE}"),
+        (Settings(recognizer="speechkit-v2"), KEY, RemoteRecognizer, "SpeechKit"),
+        (Settings(endpoint=ELSEWHERE, tls=False), {}, RemoteRecognizer, f"recogniser at {ELSEWHERE}"),
+        (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, RemoteRecognizer, f"recogniser at {ELSEWHERE}"),
     ],
 )
 def test_credentials_bring_the_cloud_and_settings_override(

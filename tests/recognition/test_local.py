@@ -16,9 +16,10 @@ import pytest
 
 from captions.errors import RecognizerMissing, StreamError
 from captions.recognition.local import LocalRecognizer
-from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.recognition.remote import RemoteRecognizer
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.settings import SERVE_TOKEN_VARIABLE
-from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, texts_of
+from tests.recognition.streams import BLOCK, ENGLISH, all_of, hypotheses_of, noise, opened, texts_of
 
 REPOSITORY = Path(__file__).parents[2]
 CHILD = (sys.executable, "-m", "tests.recognition.child_server")
@@ -52,7 +53,7 @@ async def heard(recognizer: LocalRecognizer) -> tuple[int, int]:
     return int(process), int(blocks)
 
 
-async def texts(recognizer: SpeechKitV2) -> list[str]:
+async def texts(recognizer: RemoteRecognizer) -> list[str]:
     """Hold a stream without audio; return what was heard."""
     async with opened(recognizer) as stream:
         await stream.half_close()
@@ -114,7 +115,7 @@ async def test_one_that_died_is_started_again_at_the_next_stream(make: Make) -> 
     recognizer = make()
     async with opened(recognizer) as stream:
         await stream.send(noise(BLOCK))
-        hypotheses = stream.hypotheses()
+        hypotheses = hypotheses_of(stream)
         first = psutil.Process(int((await anext(hypotheses)).text.split()[0]))
         folder = socket_of(first).parent
         first.send_signal(signal.SIGKILL)
@@ -204,7 +205,7 @@ async def test_where_no_socket_file_can_be_it_listens_on_loopback_and_asks_for_a
     assert process.environ()[SERVE_TOKEN_VARIABLE] not in " ".join(process.cmdline())
     [listener] = [link for link in process.net_connections("tcp") if link.status == psutil.CONN_LISTEN]
     assert listener.laddr.ip.removeprefix("::ffff:") == "127.0.0.1"
-    stranger = SpeechKitV2(f"127.0.0.1:{listener.laddr.port}", tls=False)
+    stranger = RemoteRecognizer(SPEECHKIT_V2, f"127.0.0.1:{listener.laddr.port}", tls=False)
     with pytest.raises(StreamError, match="UNAUTHENTICATED"):
         await texts(stranger)
     await stranger.aclose()

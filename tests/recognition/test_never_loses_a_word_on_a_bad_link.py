@@ -32,7 +32,7 @@ USUAL_SEED = 2
 @pytest.fixture(autouse=True)
 def tests_of_the_link_are_hurried_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """gRPC's timers do not run on the loop's clock."""
-    monkeypatch.setattr("captions.recognition.speechkit_v2.KEEPALIVE_MS", round(connection.KEEPALIVE_MS / SPEED))
+    monkeypatch.setattr("captions.recognition.remote.KEEPALIVE_MS", round(connection.KEEPALIVE_MS / SPEED))
     monkeypatch.setattr(connection, "PING_MS", round(connection.PING_MS / SPEED))
 
 

@@ -28,12 +28,15 @@ from captions.events import (
     SessionState,
     StreamEnded,
 )
+from captions.recognition.authorization import Found
 from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import RecognitionOptions
+from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.session import Session
-from captions.recognition.speechkit_v2 import SpeechKitV2
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from tests.pushed_source import Inputs, PushedSource
+from tests.recognition.streams import v2_at
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 
 Told = TypeVar("Told", bound=Event)
@@ -78,7 +81,7 @@ class Running:
         self.inputs = inputs
         self.events: list[Event] = []
         self._told = asyncio.Condition()
-        self.recognizer = SpeechKitV2(server.target, tls=False)
+        self.recognizer = v2_at(server.target, tls=False)
         self.detector = ToldDetector()
         self.session = Session(
             self.listening(), self._tell, open_source=inputs.open, make_detector=lambda time: self.detector
@@ -545,7 +548,9 @@ async def test_credentials_that_were_refused_are_read_again_once() -> None:
 
     async with running(refuses, hears_everything) as run:
         old, new = (Credentials(Kind.IAM_TOKEN, secret) for secret in ("old", "new"))
-        run.recognizer = SpeechKitV2(run.server.target, tls=False, credentials=old, find_credentials=lambda: new)
+        run.recognizer = RemoteRecognizer(
+            SPEECHKIT_V2, run.server.target, tls=False, authorization=Found(iter([old, new]).__next__)
+        )
         run.session.use_listening(run.listening())
         run.session.use_input("talk")
         source = await run.source()
@@ -636,7 +641,7 @@ async def test_a_recogniser_that_was_replaced_is_let_go_of_when_it_has_said_its_
         source.push_seconds(0.1)
         await run.phase(Phase.LISTENING)
         first = run.recognizer
-        run.recognizer = SpeechKitV2(run.server.target, tls=False)
+        run.recognizer = v2_at(run.server.target, tls=False)
         run.session.use_listening(run.listening())
         source.push_seconds(0.4)
         await asyncio.wait_for(run.session.let_go(first), 5)

@@ -11,14 +11,15 @@ import pytest
 import trustme
 
 from captions.errors import CaptionsError, CredentialsError, StreamError
+from captions.recognition.authorization import Found
 from captions.recognition.credentials import Credentials, Kind
-from captions.recognition.speechkit_v2 import SpeechKitV2
-from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, texts_of
+from captions.recognition.remote import RemoteRecognizer
+from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, texts_of, v2_at
 from tests.scripted_server import ScriptedServer, ServedStream, final
 from tests.tcp_proxy import TcpProxy
 
 SECRET = "t1.9euelZqUmY2Xj-Secret_Secret"
-TOKEN = Credentials(Kind.IAM_TOKEN, SECRET)
+ALLOWED = Found(lambda: Credentials(Kind.IAM_TOKEN, SECRET))
 
 
 async def greet(stream: ServedStream) -> None:
@@ -27,7 +28,7 @@ async def greet(stream: ServedStream) -> None:
     await stream.reply(final("hello"))
 
 
-async def greeting(recognizer: SpeechKitV2) -> list[str]:
+async def greeting(recognizer: RemoteRecognizer) -> list[str]:
     """Hold one stream, close the recogniser, and return what was heard."""
     try:
         async with opened(recognizer) as stream:
@@ -37,7 +38,7 @@ async def greeting(recognizer: SpeechKitV2) -> list[str]:
         await recognizer.aclose()
 
 
-async def failure(recognizer: SpeechKitV2) -> StreamError:
+async def failure(recognizer: RemoteRecognizer) -> StreamError:
     """Return the error with which a stream cannot even be opened."""
     with pytest.raises(StreamError) as caught:
         await greeting(recognizer)
@@ -67,12 +68,12 @@ async def test_tls_with_an_authority_of_ones_own_carries_the_token(authority: tr
     async with ScriptedServer(
         greet, listen="localhost:0", credentials=credentials, authorization=f"Bearer {SECRET}"
     ) as server:
-        assert await greeting(SpeechKitV2(server.target, ca_file=ca_file, credentials=TOKEN)) == ["hello"]
+        assert await greeting(v2_at(server.target, ca_file=ca_file, authorization=ALLOWED)) == ["hello"]
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused_with_a_way_out(authority: trustme.CA) -> None:
     async with ScriptedServer(greet, credentials=certified(authority, "127.0.0.1")) as server:
-        error = await failure(SpeechKitV2(server.target, credentials=TOKEN))
+        error = await failure(v2_at(server.target, authorization=ALLOWED))
         assert error.code == "UNAVAILABLE"
         assert "not trusted" in error.hint
         assert "ca_file" in error.hint
@@ -83,26 +84,26 @@ async def test_a_certificate_of_another_authority_than_the_given_one_is_refused(
     authority: trustme.CA, ca_file: str
 ) -> None:
     async with ScriptedServer(greet, credentials=certified(trustme.CA(), "127.0.0.1")) as server:
-        error = await failure(SpeechKitV2(server.target, ca_file=ca_file, credentials=TOKEN))
+        error = await failure(v2_at(server.target, ca_file=ca_file, authorization=ALLOWED))
         assert "not issued by the authority in ca_file" in error.hint
         assert server.streams == []
 
 
 async def test_a_certificate_for_another_name_is_refused(authority: trustme.CA, ca_file: str) -> None:
     async with ScriptedServer(greet, credentials=certified(authority, "example.org")) as server:
-        error = await failure(SpeechKitV2(server.target, ca_file=ca_file, credentials=TOKEN))
+        error = await failure(v2_at(server.target, ca_file=ca_file, authorization=ALLOWED))
         assert "for another name than 127.0.0.1" in error.hint
         assert server.streams == []
 
 
 async def test_tls_to_a_plaintext_server_says_so(ca_file: str) -> None:
     async with ScriptedServer(greet) as server:
-        assert "does not speak TLS" in (await failure(SpeechKitV2(server.target, ca_file=ca_file))).hint
+        assert "does not speak TLS" in (await failure(v2_at(server.target, ca_file=ca_file))).hint
 
 
 async def test_plaintext_to_a_tls_server_says_so(authority: trustme.CA) -> None:
     async with ScriptedServer(greet, credentials=certified(authority, "127.0.0.1")) as server:
-        assert "turn on the setting tls" in (await failure(SpeechKitV2(server.target, tls=False))).hint
+        assert "turn on the setting tls" in (await failure(v2_at(server.target, tls=False))).hint
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ async def test_a_ca_file_that_is_none_is_told_before_connecting(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(CredentialsError, match=words):
-        await greeting(SpeechKitV2("127.0.0.1:1", ca_file=str(path)))
+        await greeting(v2_at("127.0.0.1:1", ca_file=str(path)))
 
 
 async def test_a_token_is_not_sent_in_plaintext_to_another_machine() -> None:
@@ -136,14 +137,14 @@ async def test_a_token_is_not_sent_in_plaintext_to_another_machine() -> None:
 
     listener = await asyncio.start_server(count, outside, 0)
     port = listener.sockets[0].getsockname()[1]
-    recognizer = SpeechKitV2(f"{outside}:{port}", tls=False, credentials=TOKEN)
+    recognizer = v2_at(f"{outside}:{port}", tls=False, authorization=ALLOWED)
     with pytest.raises(CredentialsError, match="would not be encrypted") as caught:
         await greeting(recognizer)
     assert SECRET not in str(caught.value)
     with pytest.raises(CredentialsError):
         await recognizer.prepare()
     assert connections == 0
-    assert (await failure(SpeechKitV2(f"{outside}:{port}", tls=False))).code == "UNAVAILABLE"
+    assert (await failure(v2_at(f"{outside}:{port}", tls=False))).code == "UNAVAILABLE"
     assert connections > 0, "without a token the same address is spoken to, so the count would have told"
     listener.close()
     await listener.wait_closed()
@@ -158,43 +159,43 @@ async def test_a_token_goes_in_plaintext_to_this_machine(listen: str, tmp_path: 
             pytest.skip("this machine has no IPv6")
     listen = f"unix:{tmp_path}/socket" if listen == "unix:" else listen
     async with ScriptedServer(greet, listen=listen, authorization=f"Bearer {SECRET}") as server:
-        assert await greeting(SpeechKitV2(server.target, tls=False, credentials=TOKEN)) == ["hello"]
+        assert await greeting(v2_at(server.target, tls=False, authorization=ALLOWED)) == ["hello"]
 
 
 async def test_a_unix_socket_is_plaintext_even_with_tls_set(tmp_path: Path) -> None:
     async with ScriptedServer(greet, listen=f"unix:{tmp_path}/socket") as server:
-        assert await greeting(SpeechKitV2(server.target, tls=True, ca_file="/nowhere")) == ["hello"]
+        assert await greeting(v2_at(server.target, tls=True, ca_file="/nowhere")) == ["hello"]
 
 
 async def test_a_proxy_from_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     async with ScriptedServer(greet) as server, TcpProxy(server.target) as proxy:
         for variable in ("http_proxy", "https_proxy", "grpc_proxy"):
             monkeypatch.setenv(variable, f"http://{proxy.target}")
-        assert await greeting(SpeechKitV2(server.target, tls=False, credentials=TOKEN)) == ["hello"]
+        assert await greeting(v2_at(server.target, tls=False, authorization=ALLOWED)) == ["hello"]
         assert proxy.connections == 0
 
 
 async def test_nobody_listening_is_unreachable_at_once() -> None:
-    error = await failure(SpeechKitV2("127.0.0.1:1", tls=False))
+    error = await failure(v2_at("127.0.0.1:1", tls=False))
     assert error.code == "UNAVAILABLE"
     assert "Nobody listens at 127.0.0.1:1" in error.hint
     assert re.fullmatch(r"[0-9a-f-]{36}", error.client_request_id)
 
 
 async def test_a_name_that_cannot_be_resolved_is_told_by_name() -> None:
-    error = await failure(SpeechKitV2("no-such-host.invalid:443"))
+    error = await failure(v2_at("no-such-host.invalid:443"))
     assert error.code == "UNAVAILABLE"
     assert "no-such-host.invalid was not found" in error.hint
 
 
 async def test_a_missing_socket_file_is_unreachable_at_once(tmp_path: Path) -> None:
-    assert "Nobody listens there" in (await failure(SpeechKitV2(f"unix:{tmp_path}/none"))).hint
+    assert "Nobody listens there" in (await failure(v2_at(f"unix:{tmp_path}/none"))).hint
 
 
 async def test_a_host_that_does_not_answer_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        error = await failure(SpeechKitV2(f"127.0.0.1:{port}", tls=False, connect_seconds=0.3))
+        error = await failure(v2_at(f"127.0.0.1:{port}", tls=False, connect_seconds=0.3))
     assert (error.code, error.details) == ("UNAVAILABLE", f"cannot reach 127.0.0.1:{port} within 0.3 s")
     assert "network" in error.hint
 
@@ -207,7 +208,7 @@ async def test_a_web_server_is_told_from_a_recogniser() -> None:
 
     web = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = web.sockets[0].getsockname()[1]
-    assert "does not speak gRPC" in (await failure(SpeechKitV2(f"127.0.0.1:{port}", tls=False))).hint
+    assert "does not speak gRPC" in (await failure(v2_at(f"127.0.0.1:{port}", tls=False))).hint
     web.close()
     await web.wait_closed()
 
@@ -218,7 +219,7 @@ async def test_a_grpc_server_without_the_service_is_told_from_a_recogniser() -> 
     await server.start()
     try:
         with pytest.raises(StreamError, match=r"UNIMPLEMENTED.*no SpeechKit v2 recogniser"):
-            await greeting(SpeechKitV2(f"127.0.0.1:{port}", tls=False))
+            await greeting(v2_at(f"127.0.0.1:{port}", tls=False))
     finally:
         await server.stop(None)
 
@@ -237,7 +238,7 @@ async def test_the_token_is_in_no_error_even_when_the_service_repeats_it() -> No
 
     errors: list[CaptionsError] = []
     async with ScriptedServer(repeat) as server:
-        recognizer = SpeechKitV2(server.target, tls=False, credentials=TOKEN)
+        recognizer = v2_at(server.target, tls=False, authorization=ALLOWED)
         async with opened(recognizer) as stream:
             await stream.send(noise(BLOCK))
             with pytest.raises(StreamError, match=r"Token \*\*\* is not valid") as caught:
@@ -249,6 +250,6 @@ async def test_the_token_is_in_no_error_even_when_the_service_repeats_it() -> No
             assert SECRET not in repr(stream) + repr(recognizer) + repr(vars(recognizer))
         await recognizer.aclose()
         with pytest.raises(StreamError) as caught:
-            await SpeechKitV2("127.0.0.1:1", tls=False, credentials=TOKEN).open(ENGLISH)
+            await v2_at("127.0.0.1:1", tls=False, authorization=ALLOWED).open(ENGLISH)
         errors.append(caught.value)
     assert all(SECRET not in everything_shown(error) for error in errors)

@@ -15,8 +15,20 @@ import pytest
 
 from captions.errors import ExitCode, StreamError
 from captions.recognition.recognizer import RecognitionStream
-from captions.recognition.speechkit_v2 import SpeechKitV2
-from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, recognizer_at, stream_to, texts_of, until
+from captions.recognition.remote import RemoteRecognizer
+from tests.recognition.streams import (
+    BLOCK,
+    ENGLISH,
+    all_of,
+    hypotheses_of,
+    noise,
+    opened,
+    recognizer_at,
+    stream_to,
+    texts_of,
+    until,
+    v2_at,
+)
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 from tests.tcp_proxy import TcpProxy
 
@@ -26,7 +38,7 @@ PHASES = ["at the settings", "before the first result", "between results", "afte
 
 
 @asynccontextmanager
-async def linked_to(script: Script) -> AsyncIterator[tuple[TcpProxy, SpeechKitV2]]:
+async def linked_to(script: Script) -> AsyncIterator[tuple[TcpProxy, RemoteRecognizer]]:
     """Give a link that can be broken, and a recogniser at the other end of it."""
     async with ScriptedServer(script) as server, TcpProxy(server.target) as link, recognizer_at(link.target) as far:
         yield link, far
@@ -54,7 +66,7 @@ async def test_each_code_in_each_phase_is_told_after_all_that_was_heard(code: gr
                 await stream.send(noise(BLOCK))
             if phase == "after the half-close":
                 await stream.half_close()
-            async for hypothesis in stream.hypotheses():
+            async for hypothesis in hypotheses_of(stream):
                 heard.append(hypothesis.text)
 
     async with ScriptedServer(script) as server:
@@ -153,7 +165,7 @@ async def test_a_server_that_goes_away_in_mid_stream_is_unavailable_after_all_th
         await stream.stall()
 
     async with linked_to(script) as (link, recognizer), opened(recognizer) as stream:
-        heard = stream.hypotheses()
+        heard = hypotheses_of(stream)
         assert (await anext(heard)).text == "he"
         link.reset()
         with pytest.raises(StreamError) as caught:
@@ -189,7 +201,7 @@ async def test_a_server_that_is_killed_is_unavailable(
     process, target = server_process
     async with recognizer_at(target) as recognizer, opened(recognizer) as stream:
         await stream.send(noise(BLOCK))
-        heard = stream.hypotheses()
+        heard = hypotheses_of(stream)
         await anext(heard)
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(StreamError) as caught:
@@ -236,7 +248,7 @@ async def test_a_link_that_goes_silent_is_noticed_within_fifteen_seconds() -> No
         await stream.stall()
 
     async with linked_to(script) as (link, recognizer), opened(recognizer) as stream:
-        heard = stream.hypotheses()
+        heard = hypotheses_of(stream)
         await anext(heard)
         link.black_hole()
         with pytest.raises(StreamError) as caught:
@@ -254,7 +266,7 @@ async def test_a_server_that_stops_reading_ends_the_stream_within_its_limit() ->
             await stream.send(noise(BLOCK * 100))
 
     async with ScriptedServer(script) as server:
-        recognizer = SpeechKitV2(server.target, tls=False, send_seconds=0.2)
+        recognizer = v2_at(server.target, tls=False, send_seconds=0.2)
         async with opened(recognizer) as stream:
             with pytest.raises(StreamError, match="has not read for") as sending:
                 await send_for_ever(stream)
@@ -297,7 +309,7 @@ async def test_closing_the_recogniser_ends_its_streams() -> None:
         await stream.stall()
 
     async with ScriptedServer(script) as server:
-        recognizer = SpeechKitV2(server.target, tls=False)
+        recognizer = v2_at(server.target, tls=False)
         async with opened(recognizer) as stream:
             await (await server.stream(0)).config_read.wait()
             waiting = asyncio.create_task(all_of(stream))

@@ -9,10 +9,23 @@ import pytest
 from captions.errors import StreamError
 from captions.events import Word
 from captions.proto import stt_service_v2_pb2 as pb
+from captions.recognition.authorization import Found
 from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.recognizer import Hypothesis, RecognitionOptions
-from captions.recognition.speechkit_v2 import HYPOTHESES_KEPT, SpeechKitV2
-from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, recognizer_at, stream_to, texts_of
+from captions.recognition.remote import RemoteRecognizer
+from captions.recognition.remote_stream import RESULTS_KEPT
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
+from tests.recognition.streams import (
+    BLOCK,
+    ENGLISH,
+    all_of,
+    hypotheses_of,
+    noise,
+    opened,
+    recognizer_at,
+    stream_to,
+    texts_of,
+)
 from tests.scripted_server import ScriptedServer, ServedStream, final, partial
 
 
@@ -88,7 +101,12 @@ async def test_every_stream_has_a_request_id_of_its_own_and_no_authorization_wit
 )
 async def test_credentials_go_in_the_header_and_their_folder_in_the_settings(kind: Kind, header: str) -> None:
     async with ScriptedServer(listen_to_the_end, authorization=header) as server:
-        recognizer = SpeechKitV2(server.target, tls=False, credentials=Credentials(kind, "t1.secret", "folder"))
+        recognizer = RemoteRecognizer(
+            SPEECHKIT_V2,
+            server.target,
+            tls=False,
+            authorization=Found(lambda: Credentials(kind, "t1.secret", "folder")),
+        )
         async with opened(recognizer) as stream:
             await stream.half_close()
             assert await all_of(stream) == []
@@ -175,7 +193,7 @@ async def test_control_characters_never_get_through() -> None:
         await stream.abort(grpc.StatusCode.INTERNAL, "bad\x1b]0;title\x07 thing")
 
     async with ScriptedServer(script) as server, stream_to(server) as stream:
-        heard = stream.hypotheses()
+        heard = hypotheses_of(stream)
         hypothesis = await anext(heard)
         assert hypothesis.text == "a[2Jbc de"
         assert hypothesis.words[0].text == "w"
@@ -211,7 +229,7 @@ async def test_whoever_stops_waiting_for_a_hypothesis_does_not_end_the_stream() 
 
 
 async def test_more_hypotheses_than_are_kept_make_the_service_wait_and_none_is_lost() -> None:
-    count = HYPOTHESES_KEPT * 3
+    count = RESULTS_KEPT * 3
 
     async def script(stream: ServedStream) -> None:
         await stream.config()
@@ -227,12 +245,12 @@ async def test_more_hypotheses_than_are_kept_make_the_service_wait_and_none_is_l
 async def test_cancelling_with_hypotheses_untaken_ends_them_quietly() -> None:
     async def script(stream: ServedStream) -> None:
         await stream.config()
-        for _ in range(HYPOTHESES_KEPT * 2):
+        for _ in range(RESULTS_KEPT * 2):
             await stream.reply(partial("word"))
         await stream.stall()
 
     async with ScriptedServer(script) as server, stream_to(server) as stream:
-        heard = stream.hypotheses()
+        heard = hypotheses_of(stream)
         await anext(heard)
         await stream.cancel()
         await stream.cancel()
