@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from captions.proto import stt_service_v2_pb2 as pb
+from captions.proto import stt_v3_pb2 as v3
 
 TOP = Path(__file__).parents[2]
 CHECKED_IN = TOP / "captions" / "proto"
@@ -55,27 +58,109 @@ def test_the_bytes_of_a_settings_message_are_the_services() -> None:
     assert message.SerializeToString() == b"\x0a" + bytes([len(config)]) + config
 
 
-def test_vendor_stubs_of_the_same_service_load_in_the_same_process(tmp_path: Path) -> None:
+def test_names_and_numbers_of_v3_are_the_services() -> None:
+    def numbers(message: str) -> dict[str, int]:
+        return {field.name: field.number for field in v3.DESCRIPTOR.message_types_by_name[message].fields}
+
+    assert v3.StreamingRequest.DESCRIPTOR.full_name == "speechkit.stt.v3.StreamingRequest"
+    method = v3.DESCRIPTOR.services_by_name["Recognizer"].methods_by_name["RecognizeStreaming"]
+    assert method.full_name == "speechkit.stt.v3.Recognizer.RecognizeStreaming"
+    assert (method.input_type.name, method.output_type.name) == ("StreamingRequest", "StreamingResponse")
+    assert numbers("StreamingRequest") == {"session_options": 1, "chunk": 2, "silence_chunk": 3, "eou": 4}
+    assert numbers("StreamingResponse") == {
+        "session_uuid": 1,
+        "audio_cursors": 2,
+        "response_wall_time_ms": 3,
+        "partial": 4,
+        "final": 5,
+        "eou_update": 6,
+        "final_refinement": 7,
+        "status_code": 8,
+        "channel_tag": 9,
+        "classifier_update": 10,
+        "speaker_analysis": 11,
+        "conversation_analysis": 12,
+        "summarization": 13,
+    }
+    assert numbers("EouUpdate") == {"time_ms": 2}
+    assert numbers("SpeechAnalysisOptions")["converstation_options"] == 5
+    assert v3.CodeType.items() == [("CODE_TYPE_UNSPECIFIED", 0), ("WORKING", 1), ("WARNING", 2), ("CLOSED", 3)]
+
+
+def test_the_bytes_of_a_settings_message_of_v3_are_the_services() -> None:
+    message = v3.StreamingRequest(
+        session_options=v3.StreamingOptions(
+            recognition_model=v3.RecognitionModelOptions(
+                model="general",
+                audio_format=v3.AudioFormatOptions(
+                    raw_audio=v3.RawAudio(
+                        audio_encoding=v3.RawAudio.LINEAR16_PCM, sample_rate_hertz=8000, audio_channel_count=1
+                    )
+                ),
+                language_restriction=v3.LanguageRestrictionOptions(
+                    restriction_type=v3.LanguageRestrictionOptions.WHITELIST, language_code=["ru-RU"]
+                ),
+            )
+        )
+    )
+    raw = b"\x08\x01" + b"\x10\xc0\x3e" + b"\x18\x01"
+    audio_format = b"\x0a" + bytes([len(raw)]) + raw
+    restriction = b"\x08\x01" + b"\x12\x05ru-RU"
+    model = b"\x0a\x07general" + b"\x12" + bytes([len(audio_format)]) + audio_format
+    model += b"\x22" + bytes([len(restriction)]) + restriction
+    options = b"\x0a" + bytes([len(model)]) + model
+    assert message.SerializeToString() == b"\x0a" + bytes([len(options)]) + options
+
+
+def test_a_schema_that_is_any_json_can_be_read() -> None:
+    asked = v3.SummarizationProperty(json_schema=v3.JsonSchema())
+    asked.json_schema.schema.fields["type"].string_value = "object"
+    read = v3.SummarizationProperty.FromString(asked.SerializeToString())
+    assert read.json_schema.schema.fields["type"].string_value == "object"
+
+
+VENDORS = {
+    "v2": (
+        "stt_service_v2",
+        "stt_service",
+        """
+request = ours.StreamingRecognitionRequest(audio_content=b"12")
+assert theirs.StreamingRecognitionRequest.FromString(request.SerializeToString()).audio_content == b"12"
+""",
+    ),
+    "v3": (
+        "stt_v3",
+        "stt",
+        """
+request = ours.StreamingRequest(chunk=ours.AudioChunk(data=b"12"))
+assert theirs.StreamingRequest.FromString(request.SerializeToString()).chunk.data == b"12"
+""",
+    ),
+}
+"""For each version: our file's name, the vendor's, and what both are to understand alike."""
+
+
+@pytest.mark.parametrize("version", VENDORS)
+def test_vendor_stubs_of_the_same_service_load_in_the_same_process(tmp_path: Path, version: str) -> None:
     """The vendor's file has the same package under another file name: protoc's own output, in the shared pool."""
-    vendor = tmp_path / "yandex" / "cloud" / "ai" / "stt" / "v2"
+    ours, theirs, compared = VENDORS[version]
+    vendor = tmp_path / "yandex" / "cloud" / "ai" / "stt" / version
     vendor.mkdir(parents=True)
-    (vendor / "stt_service.proto").write_text((TOP / "protos" / "stt_service_v2.proto").read_text())
+    (vendor / f"{theirs}.proto").write_text((TOP / "protos" / f"{ours}.proto").read_text())
     subprocess.run(
         [
             sys.executable, "-m", "grpc_tools.protoc", f"-I{tmp_path}", f"--python_out={tmp_path}",
-            str(vendor / "stt_service.proto"),
+            str(vendor / f"{theirs}.proto"),
         ],
         check=True,
     )  # fmt: skip
-    program = """
+    program = f"""
 import sys
-from captions.proto import stt_service_v2_pb2 as ours
+from captions.proto import {ours}_pb2 as ours
 assert "yandex" not in sys.modules
-from yandex.cloud.ai.stt.v2 import stt_service_pb2 as theirs
-request = ours.StreamingRecognitionRequest(audio_content=b"12")
-assert theirs.StreamingRecognitionRequest.FromString(request.SerializeToString()).audio_content == b"12"
-"""
-    for first in ("", "from yandex.cloud.ai.stt.v2 import stt_service_pb2\n"):
+from yandex.cloud.ai.stt.{version} import {theirs}_pb2 as theirs
+{compared}"""
+    for first in ("", f"from yandex.cloud.ai.stt.{version} import {theirs}_pb2\n"):
         body = first + (program if not first else program.replace('assert "yandex" not in sys.modules', ""))
         subprocess.run([sys.executable, "-c", body], check=True, cwd=TOP, env={"PYTHONPATH": f"{TOP}:{tmp_path}"})
 
