@@ -16,7 +16,7 @@ from typing import Any
 import grpc.aio
 import numpy as np
 
-from captions.proto import stt_service_v2_pb2 as pb
+from tests.recognition.tongues import Says, Settings, Silence, Tongue
 from tests.tone_code import LOUD
 
 QUIET_TAIL = 320
@@ -76,7 +76,8 @@ class Manners:
 class Disturbed(grpc.aio.ServerInterceptor):
     """Stands in front of a service."""
 
-    def __init__(self, manners: Manners, chance: Random) -> None:
+    def __init__(self, tongue: Tongue, manners: Manners, chance: Random) -> None:
+        self.tongue = tongue
         self.manners = manners
         self.chance = chance
         self.fault: Fault | None = None
@@ -128,17 +129,20 @@ class _Passage:
 
     def __init__(self, disturbed: Disturbed, context: Any) -> None:
         self._disturbed = disturbed
+        self._tongue = disturbed.tongue
         self._number = disturbed.opened
         self._manners = disturbed.manners
         self._context = context
         self._ended: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
-        self._bytes = 0
+        self._begun = False
+        self._seconds = 0.0
         self._bytes_a_second = 8_000
         self._raw = False
         self._half_closed = False
         self._over = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._unsaid: deque[tuple[float, pb.StreamingRecognitionResponse]] = deque()
+        self._unsaid: deque[tuple[float, Any]] = deque()
+        """What the service says, and when that is due; None at the end."""
         self._more = asyncio.Event()
         self._due = 0.0
 
@@ -156,7 +160,7 @@ class _Passage:
             await self._ended_or(serving)
             if not self._ended.done():
                 await serving
-                self._unsaid.append((0.0, pb.StreamingRecognitionResponse()))
+                self._unsaid.append((0.0, None))
                 self._more.set()
                 await self._ended_or(saying)
             if self._ended.done():
@@ -182,27 +186,29 @@ class _Passage:
         if request is grpc.aio.EOF:
             self._half_closed = True
             await self._stop_if(self._reached(Stage.HALF_CLOSED))
-        elif request.WhichOneof("streaming_request") == "config":
-            specification = request.config.specification
-            if specification.audio_encoding == pb.RecognitionSpec.LINEAR16_PCM:
-                self._bytes_a_second, self._raw = 2 * specification.sample_rate_hertz, True
-            await self._stop_if(self._reached(Stage.SETTINGS))
-        else:
-            await self._stop_if(self._audio(request.audio_content))
+            return request
+        match self._tongue.read(request):
+            case Settings(bytes_a_second, raw):
+                self._bytes_a_second, self._raw = bytes_a_second, raw
+                await self._stop_if(self._reached(Stage.SETTINGS))
+            case Silence(seconds):
+                await self._stop_if(self._audio(b"", seconds))
+            case bytes(content):
+                await self._stop_if(self._audio(content, len(content) / self._bytes_a_second))
         return request
 
-    async def write(self, response: pb.StreamingRecognitionResponse) -> None:
+    async def write(self, response: Any) -> None:
         now = asyncio.get_running_loop().time()
         self._due = max(self._due, now + self._disturbed.chance.uniform(0.0, self._manners.late))
         self._unsaid.append((self._due, response))
         self._more.set()
 
-    def _audio(self, content: bytes) -> bool:
-        first = not self._bytes
-        self._bytes += len(content)
+    def _audio(self, content: bytes, seconds: float) -> bool:
+        first, self._begun = not self._begun, True
+        self._seconds += seconds
         if first and self._reached(Stage.AUDIO):
             return True
-        replaying = self._number > self._disturbed.struck_at and self._bytes >= self._bytes_a_second
+        replaying = self._number > self._disturbed.struck_at and self._seconds >= 1.0
         if replaying and self._reached(Stage.REPLAYING):
             return True
         if not self._raw:
@@ -211,38 +217,40 @@ class _Passage:
         return bool((tail > LOUD).any()) and self._reached(Stage.IN_WORD)
 
     async def _say_in_time(self) -> None:
-        """Pass on what the service says, in its order, when it is due; an empty response at time 0 is its end."""
-        held: list[pb.SpeechRecognitionChunk] = []
+        """Pass on what the service says, in its order, when it is due."""
+        held: list[Any] = []
         while True:
             while not self._unsaid:
                 self._more.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._more.wait(), PAIR_SECONDS if held else None)
                 if held and not self._unsaid:
-                    chunks, held = held, []
-                    await self._pass_on(chunks)
+                    responses, held = held, []
+                    await self._pass_on(responses)
             due, response = self._unsaid.popleft()
-            ends = due == 0.0
+            ends = response is None
             await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-            held += response.chunks
+            if not ends:
+                held.append(response)
             if held and (ends or not self._manners.paired or len(held) > 1):
-                chunks, held = held, []
-                await self._pass_on(chunks)
+                responses, held = held, []
+                await self._pass_on(responses)
             if ends:
                 return
 
-    async def _pass_on(self, chunks: list[pb.SpeechRecognitionChunk]) -> None:
+    async def _pass_on(self, responses: list[Any]) -> None:
+        said = {self._tongue.says(response) for response in responses}
         async with self._writing:
             if self._ended.done():
                 return
             if self._manners.empty:
-                await self._context.write(pb.StreamingRecognitionResponse())
-            await self._context.write(pb.StreamingRecognitionResponse(chunks=chunks))
-        if not any(chunk.final for chunk in chunks):
-            stage = Stage.PARTIAL
-        else:
-            stage = Stage.LAST_WORDS if self._half_closed else Stage.FINAL
-        await self._stop_if(self._reached(stage))
+                await self._context.write(self._tongue.nothing())
+            for response in self._tongue.together(responses):
+                await self._context.write(response)
+        if Says.FINAL in said:
+            await self._stop_if(self._reached(Stage.LAST_WORDS if self._half_closed else Stage.FINAL))
+        elif Says.PARTIAL in said:
+            await self._stop_if(self._reached(Stage.PARTIAL))
 
     def _reached(self, stage: Stage) -> bool:
         status = self._disturbed.strike(stage)

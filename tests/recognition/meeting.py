@@ -32,10 +32,9 @@ from captions.recognition.listening import Listening
 from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.session import Session
-from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.server.limits import Limits
-from captions.server.service import SttService
 from tests.recognition.disturbances import Disturbed, Fault, Manners
+from tests.recognition.tongues import V2, Tongue
 from tests.tcp_proxy import TcpProxy
 from tests.tone_code import ToneDetector, ToneEngine, encode, speech_like
 
@@ -190,6 +189,7 @@ class Meeting:
     """
 
     seed: int = 0
+    tongue: Tongue = V2
     paced: bool = True
     engine: ToneEngine = field(default_factory=ToneEngine)
     limits: Limits = UNLIMITED
@@ -209,7 +209,7 @@ class Meeting:
         self.events: list[Event] = []
         self.stops = 0
         """How often an error has stopped the session."""
-        self.disturbed = Disturbed(self.manners, Random(self.seed))
+        self.disturbed = Disturbed(self.tongue, self.manners, Random(self.seed))
         self._moved = asyncio.Event()
         self._server: grpc.aio.Server | None = None
         self._target = "127.0.0.1:0"
@@ -224,7 +224,7 @@ class Meeting:
                 ("grpc.http2.max_ping_strikes", 0),
             ],
         )
-        self._server.add_generic_rpc_handlers((SttService([self.engine], self.limits).handler(),))
+        self._server.add_generic_rpc_handlers((self.tongue.handler(self.engine, self.limits),))
         port = self._server.add_insecure_port(self._target)
         self._target = f"127.0.0.1:{port}"
         await self._server.start()
@@ -262,7 +262,7 @@ class Meeting:
 
     def make_recognizer(self) -> RemoteRecognizer:
         """A recogniser that reaches the server."""
-        return RemoteRecognizer(SPEECHKIT_V2, self.link.target if self.through_link else self._target, tls=False)
+        return RemoteRecognizer(self.tongue.dialect, self.link.target if self.through_link else self._target, tls=False)
 
     def listening(self) -> Listening:
         """How the session listens."""

@@ -1,0 +1,105 @@
+"""The services that a session is tried with: what stands on a server's side of each recogniser.
+
+A test that is about sessions and not about a service takes a `Tongue`, and holds for all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol
+
+import grpc
+
+from captions.proto import stt_service_v2_pb2 as v2
+from captions.recognition.dialect import Dialect
+from captions.recognition.speechkit_v2 import SPEECHKIT_V2
+from captions.server.engines import Engine
+from captions.server.limits import Limits
+from captions.server.service import SttService
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The first message of a stream: what a second of its audio has in bytes, and whether they are samples."""
+
+    bytes_a_second: int
+    raw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A message that stands for so many seconds in which nothing was to be heard."""
+
+    seconds: float
+
+
+class Says(Enum):
+    """What a response says."""
+
+    PARTIAL = "partial"
+    FINAL = "final"
+    OTHER = "other"
+
+
+class Tongue(Protocol):
+    """What a service's server hears and says."""
+
+    name: str
+    dialect: Dialect
+    times: bool
+    """Whether words always have times, whatever the engine gives."""
+
+    def handler(self, engine: Engine, limits: Limits) -> grpc.GenericRpcHandler:
+        """Return the service, with `engine` behind it."""
+        ...
+
+    def read(self, request: Any) -> Settings | bytes | Silence:
+        """Return what a request carries."""
+        ...
+
+    def says(self, response: Any) -> Says:
+        """Return what a response says."""
+        ...
+
+    def together(self, responses: Sequence[Any]) -> Sequence[Any]:
+        """Return responses that come at the same moment, in as few messages as the service can."""
+        ...
+
+    def nothing(self) -> Any:
+        """Return a response that says nothing."""
+        ...
+
+
+class _V2:
+    """SpeechKit v2. Times are the engine's, and the service itself has none."""
+
+    name = "v2"
+    dialect: Dialect = SPEECHKIT_V2
+    times = False
+
+    def handler(self, engine: Engine, limits: Limits) -> grpc.GenericRpcHandler:
+        return SttService([engine], limits).handler()
+
+    def read(self, request: v2.StreamingRecognitionRequest) -> Settings | bytes | Silence:
+        if request.WhichOneof("streaming_request") == "config":
+            specification = request.config.specification
+            raw = specification.audio_encoding == v2.RecognitionSpec.LINEAR16_PCM
+            return Settings(2 * specification.sample_rate_hertz if raw else 8_000, raw)
+        return bytes(request.audio_content)
+
+    def says(self, response: v2.StreamingRecognitionResponse) -> Says:
+        if not response.chunks:
+            return Says.OTHER
+        return Says.FINAL if any(chunk.final for chunk in response.chunks) else Says.PARTIAL
+
+    def together(
+        self, responses: Sequence[v2.StreamingRecognitionResponse]
+    ) -> Sequence[v2.StreamingRecognitionResponse]:
+        return [v2.StreamingRecognitionResponse(chunks=[chunk for one in responses for chunk in one.chunks])]
+
+    def nothing(self) -> v2.StreamingRecognitionResponse:
+        return v2.StreamingRecognitionResponse()
+
+
+V2: Tongue = _V2()
+TONGUES = (V2,)
