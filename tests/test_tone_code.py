@@ -1,5 +1,6 @@
 """The code of sound by which tests tell which words were lost: every whole word is read, and no other."""
 
+import math
 import random
 from collections.abc import Iterator
 from itertools import repeat
@@ -44,6 +45,19 @@ def test_every_word_is_read_at_its_time_whatever_pieces_the_sound_comes_in(lengt
     for found, true in zip(read, spoken.words, strict=True):
         assert (found.start, found.end) == pytest.approx((true.start, true.end), abs=0.002)
     assert reader.rejected == 0
+
+
+def test_the_client_may_end_utterances_and_go_on() -> None:
+    spoken = encode(range(4), repeat(0.2))
+    stream = ToneEngine().open(end_silence=math.inf)
+    middle = round((spoken.words[1].end + 0.1) * RATE)
+    first = stream.hear(spoken.samples[:middle], partials=False) + stream.finish()
+    second = stream.hear(spoken.samples[middle:], partials=False) + stream.finish()
+    assert [(one.text, one.end_of_utterance) for one in first + second] == [("0 1", True), ("2 3", True)]
+    times = [(word.start, word.end) for one in first + second for word in one.words]
+    for found, true in zip(times, spoken.words, strict=True):
+        assert found == pytest.approx((true.start, true.end), abs=0.002)
+    assert stream.finish() == []
 
 
 def test_a_word_that_lacks_more_than_a_few_milliseconds_anywhere_is_no_word() -> None:

@@ -146,10 +146,12 @@ class ToneReader:
         return self._words(np.concatenate([self._unread, samples]))
 
     def finish(self) -> list[Word]:
-        """Return the word that ends with the sound, if it is one."""
+        """Return the word that ends with the sound, if it is one. More sound may follow."""
         unread, self._unread = self._unread, np.empty(0, np.int16)
         self.read += QUIET
-        return self._words(np.concatenate([unread, np.zeros(QUIET, np.int16)]))
+        words = self._words(np.concatenate([unread, np.zeros(QUIET, np.int16)]))
+        self.read -= QUIET
+        return words
 
     def _words(self, sound: Samples) -> list[Word]:
         offset = self.read - len(sound)
@@ -173,7 +175,7 @@ class ToneEngine:
     """An engine of the local server that understands nothing but this code.
 
     `times`: words carry times, as SpeechKit v2's do not. `final_every`: so many words make a final without an end of
-    utterance. `end_silence`: seconds of silence that end an utterance.
+    utterance. `end_silence`: seconds of silence that end an utterance, where a client does not say it.
     """
 
     name = "code of tones"
@@ -189,9 +191,10 @@ class ToneEngine:
         """See Engine."""
         return 64
 
-    def open(self, language: str = "") -> EngineStream:
+    def open(self, language: str = "", *, end_silence: float | None = None) -> EngineStream:
         """See Engine."""
-        return ToneStream(times=self._times, final_every=self._final_every, end_silence=self._end_silence)
+        silence = self._end_silence if end_silence is None else end_silence
+        return ToneStream(times=self._times, final_every=self._final_every, end_silence=silence)
 
     def close(self) -> None:
         """See Engine."""
@@ -229,7 +232,9 @@ class ToneStream:
     def finish(self) -> list[Heard]:
         """See EngineStream."""
         self._words += self._reader.finish()
-        return [self._final(end_of_utterance=True)] if self._words or self._last_end is not None else []
+        open_utterance = bool(self._words) or self._last_end is not None
+        self._last_end = None
+        return [self._final(end_of_utterance=True)] if open_utterance else []
 
     def close(self) -> None:
         """See EngineStream."""

@@ -39,7 +39,10 @@ class EngineStream(Protocol):
         ...
 
     def finish(self) -> list[Heard]:
-        """Return what is pending: no more audio comes. If it is anything, its last is an end of utterance."""
+        """End the open utterance and return what is pending. If it is anything, its last is an end of utterance.
+
+        Called when no more audio comes, and where the client says that an utterance ends: then audio may follow.
+        """
         ...
 
     def close(self) -> None:
@@ -64,8 +67,12 @@ class Engine(Protocol):
         """
         ...
 
-    def open(self, language: str = "") -> EngineStream:
-        """Begin a stream in one of `languages`; empty for the first, "auto" where it `detects_language`. May block."""
+    def open(self, language: str = "", *, end_silence: float | None = None) -> EngineStream:
+        """Begin a stream in one of `languages`; empty for the first, "auto" where it `detects_language`. May block.
+
+        `end_silence` is how many seconds of silence end an utterance: None for what suits the engine, infinite where
+        the client alone says it. What is kept of a silence is bounded all the same.
+        """
         ...
 
     def close(self) -> None:

@@ -77,9 +77,9 @@ class MoonshineEngine:
         """See Engine: from what readings cost lately, beginning with one that was made while loading."""
         return max(1, int(MOST_BUSY / (READ_PER_SECOND * min(self._reading.costs))))
 
-    def open(self, language: str = "") -> Utterances:
+    def open(self, language: str = "", *, end_silence: float | None = None) -> Utterances:
         """See Engine. There is one language only."""
-        return Utterances(SpeechDetector(), self._reading)
+        return Utterances(SpeechDetector(), self._reading, end_silence=end_silence)
 
     def close(self) -> None:
         """See Engine."""

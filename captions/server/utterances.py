@@ -7,7 +7,8 @@ here is the same for every model that reads a whole stretch at a time.
 - It is read once more when speech stops. If silence lasts for `END_SILENCE`, that text is the final with the end of
   the utterance, so the final waits for nothing but the silence.
 - Speech that goes on before that belongs to the same utterance. Once a stretch is longer than `LONG` it ends at such
-  a short pause, as a final without end of utterance, because what a partial costs grows with the stretch.
+  a short pause, as a final without end of utterance, because what a partial costs grows with the stretch. So it does at
+  a pause of `END_SILENCE`, where the client wants longer ones within its utterances.
 - Speech without any pause is cut after `LONGEST`, at the quietest moment of the last `CUT_WITHIN`.
 
 Each sample is in one stretch at most, so no word is said twice where one stretch ends and the next begins.
@@ -30,7 +31,7 @@ FIRST_READ = 0.7
 SHORTEST = 0.55
 """Seconds that a stretch must have to hold a word, what the detector puts before speech included: a click is less."""
 END_SILENCE = 0.5
-"""Seconds of silence, after the detector has noticed it, that end an utterance."""
+"""Seconds of silence, after the detector has noticed it, that end an utterance where the client says nothing of it."""
 LONG = 4.0
 """Seconds after which a stretch ends at the next short pause."""
 LONGEST = 10.0
@@ -68,11 +69,15 @@ class Reader(Protocol):
 
 
 class Utterances:
-    """One stream, heard with a detector of its own and a shared reader. It is an `EngineStream`."""
+    """One stream, heard with a detector of its own and a shared reader. It is an `EngineStream`.
 
-    def __init__(self, detector: Detector, reader: Reader) -> None:
+    `end_silence`: see Engine.open.
+    """
+
+    def __init__(self, detector: Detector, reader: Reader, *, end_silence: float | None = None) -> None:
         self._detector = detector
         self._reader = reader
+        self._end_silence = END_SILENCE if end_silence is None else end_silence
         self._audio: Samples = np.empty(0, np.int16)
         self._audio_start = 0
         self._unlooked: Samples = np.empty(0, np.int16)
@@ -83,6 +88,8 @@ class Utterances:
         """Whether finals of the open utterance were said already, or a partial is on the reader's screen."""
         self._pause: tuple[int, str] | None = None
         """Where speech paused in the open stretch, and what was said until then."""
+        self._parted = False
+        """Whether that pause is so long that the stretch ends there, though the utterance may not."""
         self._read_at = 0
 
     def hear(self, samples: Samples, *, partials: bool) -> list[Heard]:
@@ -98,8 +105,9 @@ class Utterances:
     def finish(self) -> list[Heard]:
         """See EngineStream."""
         heard: list[Heard] = []
-        if len(self._unlooked):
-            self._look(self._unlooked, heard, partials=False)
+        unlooked, self._unlooked = self._unlooked, self._unlooked[:0]
+        if len(unlooked):
+            self._look(unlooked, heard, partials=False)
         if self._stretch is not None:
             end, text = self._pause or (self._now, self._read(self._stretch, self._now, urgent=True))
             self._end_utterance(end, text, heard)
@@ -130,7 +138,8 @@ class Utterances:
         elif self._pause is not None:
             end, text = self._pause
             self._pause = None
-            if end - self._stretch >= LONG * RATE:
+            parted, self._parted = self._parted, False
+            if parted or end - self._stretch >= LONG * RATE:
                 self._end_stretch(end, text, heard)
                 self._stretch = self._read_at = max(self._detector.start, end)
         length = self._now - self._stretch
@@ -149,8 +158,12 @@ class Utterances:
             self._pause = end, text
             if partials:
                 self._say_partial(text, heard)
-        if self._now - self._pause[0] >= END_SILENCE * RATE:
+        silence = self._now - self._pause[0]
+        if silence >= self._end_silence * RATE:
             self._end_utterance(*self._pause, heard)
+        elif silence >= END_SILENCE * RATE:
+            self._parted = True
+            self._forget()
 
     def _read(self, start: int, end: int, *, urgent: bool) -> str:
         self._read_at = self._now
@@ -179,7 +192,7 @@ class Utterances:
             heard.append(Heard(text, final=True, end_of_utterance=True, words=words))
         self._heard_until = end
         self._stretch = self._pause = None
-        self._within = False
+        self._within = self._parted = False
         self._forget()
 
     def _quietest(self) -> int:
@@ -190,7 +203,7 @@ class Utterances:
     def _forget(self) -> None:
         """Let go of audio that no stretch can begin in any more."""
         keep_from = max(self._heard_until, self._now - RATE)
-        if self._stretch is not None:
+        if self._stretch is not None and not self._parted:
             keep_from = min(max(self._heard_until, self._stretch), keep_from)
         if keep_from > self._audio_start:
             self._audio = self._audio[keep_from - self._audio_start :].copy()

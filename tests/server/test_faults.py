@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import math
 import time
 
 import numpy as np
@@ -15,9 +16,16 @@ from tests.server.clients import resampled, seconds, silence, words
 from tests.shared_speech import recording
 
 
-def hear(engine: Engine, samples: Samples, *, partials: bool = False, step: int = STEP) -> list[Heard]:
+def hear(
+    engine: Engine,
+    samples: Samples,
+    *,
+    partials: bool = False,
+    step: int = STEP,
+    end_silence: float | None = None,
+) -> list[Heard]:
     """Return all that the engine says of the audio."""
-    stream = engine.open()
+    stream = engine.open(end_silence=end_silence)
     try:
         heard = [
             one
@@ -99,6 +107,33 @@ def test_a_long_utterance_comes_as_several_finals_of_which_the_last_ends_it(engi
     assert len(finals) >= 2
     said = words(" ".join(one.text for one in finals))
     assert said.count("wisdom") == said.count("foolishness") == 1
+
+
+def test_the_silence_that_ends_an_utterance_is_as_long_as_the_client_wants(engine: Engine) -> None:
+    # "It was the best of times," 1.5 s of silence, "it was the worst of times,".
+    samples = np.concatenate([seconds(0.9, 2.9), silence(1.2), seconds(2.9, 4.5), silence(4)])
+    for end_silence, ends in ((None, [True, True]), (0.2, [True, True]), (3.0, [False, True])):
+        finals = [one for one in hear(engine, samples, end_silence=end_silence) if one.final]
+        assert [one.end_of_utterance for one in finals] == ends
+        assert (
+            words(" ".join(one.text for one in finals)) == "it was the best of times it was the worst of times".split()
+        )
+
+
+def test_where_only_the_client_ends_utterances_no_silence_does_and_none_is_kept(engine: Engine) -> None:
+    stream = engine.open(end_silence=math.inf)
+    assert isinstance(stream, Utterances)
+    for ended in range(1, 3):
+        for start in range(0, 40 * RATE, STEP):
+            said = stream.hear(np.concatenate([seconds(0.9, 2.9), silence(38)])[start : start + STEP], partials=False)
+            assert said == []
+            assert len(stream._audio) <= 2 * RATE + 2 * RATE
+        (final,) = stream.finish()
+        assert (final.final, final.end_of_utterance) == (True, True)
+        assert words(final.text) == ["it", "was", "the", "best", "of", "times"]
+        assert final.words[0].end == pytest.approx(40 * (ended - 1) + 2, abs=0.4)
+        assert stream.finish() == [], "nothing is open any more"
+    stream.close()
 
 
 def test_speech_without_a_pause_is_cut_before_it_gets_too_long_for_the_engine(engine: Engine) -> None:

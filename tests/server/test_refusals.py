@@ -262,7 +262,7 @@ class _Failing:
     def capacity(self) -> int:
         return 5
 
-    def open(self, language: str = "") -> "_Failing":
+    def open(self, language: str = "", *, end_silence: float | None = None) -> "_Failing":
         return self
 
     def hear(self, samples: Samples, *, partials: bool) -> list[Heard]:
