@@ -21,6 +21,8 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
 from tests.tone_code import ToneEngine
 
+pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
+
 SPEED = 30.0
 SHORTEST, LONGEST = 0.1, 30.0
 """Seconds that a link is broken."""

@@ -13,6 +13,8 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
 from tests.tone_code import SHORTEST_GAP, ToneEngine
 
+pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
+
 SPEED = 80.0
 TEN_MEGABYTES = Status(grpc.StatusCode.INVALID_ARGUMENT, "audio should be less than 10MB")
 MENDED = [Status(grpc.StatusCode[name]) for name in sorted(RETRIED)] + [TEN_MEGABYTES]

@@ -14,6 +14,8 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
 from tests.tone_code import ToneEngine, speech_like, without_pause
 
+pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
+
 SPEED = 60.0
 
 

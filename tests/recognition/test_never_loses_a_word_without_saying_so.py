@@ -13,6 +13,8 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import Meeting
 from tests.tone_code import ToneEngine
 
+pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
+
 SPEED = 30.0
 KEPT = 20.0
 
