@@ -10,7 +10,7 @@ import pytest
 
 from captions.audio.block import AudioBlock, Samples
 from captions.audio.ogg_opus import OggOpusEncoder
-from captions.server.audio_decoders import OggOpusDecoder, PcmDecoder
+from captions.server.audio_decoders import OGG_OPUS, PcmDecoder
 from captions.server.engines import RATE, Heard
 from tests.tone_code import (
     NUMBERS,
@@ -87,7 +87,7 @@ def test_words_survive_every_rate_that_the_service_takes(rate: int) -> None:
 @pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
 def test_words_survive_opus(rate: int) -> None:
     spoken = encode(range(0, NUMBERS, 1_999), speech_like(random.Random(5)), rate=rate)
-    encoder, decoder = OggOpusEncoder(rate), OggOpusDecoder()
+    encoder, decoder = OggOpusEncoder(rate), OGG_OPUS.decoder()
     samples = [decoder.decode(encoder.encode(part)) for part in pieces(spoken.samples, rate // 10)]
     samples += [decoder.decode(encoder.finish()), decoder.finish()]
     decoder.close()

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import grpc.aio
 
-from captions.proto import stt_service_v2_pb2 as pb
 from captions.server import refusals
+from captions.server.protocol import Audio, EndOfUtterance, Silence
 from captions.server.refusals import Refusal
 
 PIECE_SECONDS = 1.0
@@ -16,8 +17,8 @@ WAITING_SECONDS = 4.0
 """Seconds of audio that wait to be recognised. With as much, no more is read from the client until some is taken:
 HTTP/2's flow control makes it wait, however fast it sends. A message is taken whole (gRPC allows 4 MB), so it may be
 more by one."""
-OPUS_BYTES_PER_SECOND = 4_000
-"""What a second of OGG_OPUS counts as: speech at 32 kbit/s."""
+
+Piece = Audio | Silence | EndOfUtterance
 
 
 class Incoming:
@@ -36,37 +37,39 @@ class Incoming:
     ) -> None:
         self.refusal: Refusal | None = None
         self._context = context
-        self._piece = self._most = 0
+        self._bytes_per_second = 0
         self._idle_seconds = idle_seconds
         self._idle_status = idle_status
         self._closing = asyncio.create_task(closing.wait())
-        self._pieces: deque[bytes] = deque()
-        self._waiting = 0
+        self._pieces: deque[Piece] = deque()
+        self._waiting = 0.0
         self._ended = False
         self._changed = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
 
-    async def settings(self) -> pb.RecognitionConfig:
-        """Return the first message, which must be the settings. Raises Refusal."""
+    async def first(self) -> Any:
+        """Return the first message; None where the client ended the stream before it. Raises Refusal."""
         request = await self._next()
-        if request is None or request.WhichOneof("streaming_request") != "config":
-            raise self.refusal or refusals.settings_first()
-        return request.config
+        if self.refusal is not None:
+            raise self.refusal
+        return request
 
-    def start(self, bytes_per_second: int) -> None:
-        """Begin to read audio of which so many bytes are a second."""
-        self._piece = int(bytes_per_second * PIECE_SECONDS)
-        self._most = int(bytes_per_second * WAITING_SECONDS)
-        self._task = asyncio.create_task(self._read())
+    def start(self, message: Callable[[Any], Piece], bytes_per_second: int) -> None:
+        """Begin to read messages, which `message` understands or refuses, with audio of so many bytes a second."""
+        self._bytes_per_second = bytes_per_second
+        self._task = asyncio.create_task(self._read(message))
 
-    async def piece(self) -> tuple[bytes, int] | None:
-        """Return the next piece and how many bytes wait behind it; None at the end."""
+    async def piece(self) -> tuple[Piece, float] | None:
+        """Return the next piece and how many seconds of audio wait behind it; None at the end."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._pieces or self._ended)
             if not self._pieces:
                 return None
             piece = self._pieces.popleft()
-            self._waiting -= len(piece)
+            if isinstance(piece, Silence) and piece.seconds > PIECE_SECONDS:
+                self._pieces.appendleft(Silence(piece.seconds - PIECE_SECONDS))
+                piece = Silence(PIECE_SECONDS)
+            self._waiting -= self._seconds(piece)
             self._changed.notify_all()
             return piece, self._waiting
 
@@ -80,32 +83,39 @@ class Incoming:
         if self._task is not None:
             self._task.cancel()
 
-    async def _read(self) -> None:
+    async def _read(self, message: Callable[[Any], Piece]) -> None:
         try:
             while (request := await self._next()) is not None:
-                match request.WhichOneof("streaming_request"):
-                    case "audio_content":
-                        await self._put(request.audio_content)
-                    case "config":
-                        self.refusal = refusals.settings_again()
-                        break
-                    case _:
-                        self.refusal = refusals.empty_message()
-                        break
+                await self._put(message(request))
+        except Refusal as refusal:
+            self.refusal = refusal
         finally:
             async with self._changed:
                 self._ended = True
                 self._changed.notify_all()
 
-    async def _put(self, content: bytes) -> None:
+    async def _put(self, piece: Piece) -> None:
         async with self._changed:
-            await self._changed.wait_for(lambda: self._waiting < self._most)
-            for start in range(0, len(content), self._piece):
-                self._pieces.append(content[start : start + self._piece])
-            self._waiting += len(content)
+            await self._changed.wait_for(lambda: self._waiting < WAITING_SECONDS)
+            if isinstance(piece, Audio):
+                most = int(self._bytes_per_second * PIECE_SECONDS)
+                for start in range(0, len(piece.content), most):
+                    self._pieces.append(Audio(piece.content[start : start + most]))
+            else:
+                self._pieces.append(piece)
+            self._waiting += self._seconds(piece)
             self._changed.notify_all()
 
-    async def _next(self) -> pb.StreamingRecognitionRequest | None:
+    def _seconds(self, piece: Piece) -> float:
+        match piece:
+            case Audio(content):
+                return len(content) / self._bytes_per_second
+            case Silence(seconds):
+                return seconds
+            case EndOfUtterance():
+                return 0.0
+
+    async def _next(self) -> Any:
         """Return the next message; None at the end, with `refusal` set where it is not the client's half-close."""
         reading = asyncio.ensure_future(self._context.read())
         # A read cannot be cancelled without the whole call. It ends with the call, and what it says then is of no use.
@@ -122,4 +132,4 @@ class Incoming:
                 self.refusal = refusals.idle(self._idle_status, seconds)
                 return None
         request = reading.result()
-        return request if isinstance(request, pb.StreamingRecognitionRequest) else None
+        return None if request is grpc.aio.EOF else request

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from captions.audio.block import Samples
 from captions.server import refusals
 from captions.server.audio_decoders import AudioDecoder
-from captions.server.engines import RATE, EngineStream, Heard
+from captions.server.engines import EngineStream, Heard
+from captions.server.protocol import Audio, Silence
 from captions.server.specification import Asked
 
 
@@ -16,22 +17,23 @@ class Listening:
     """Recognises in a thread, so that the event loop is never blocked; made and ended on the event loop."""
 
     def __init__(self, asked: Asked, duration_seconds: float) -> None:
+        self.position = 0.0
+        """Seconds of audio and silence that were taken in."""
         self._asked = asked
-        self._most = int(duration_seconds * RATE)
-        self._samples = 0
+        self._most = duration_seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="stream")
         self._ears: concurrent.futures.Future[tuple[AudioDecoder, EngineStream]] = self._thread.submit(self._open)
 
-    async def hear(self, content: bytes, *, partials: bool) -> list[Heard]:
+    async def hear(self, piece: Audio | Silence, *, partials: bool) -> list[Heard]:
         """Recognise what a client sent. Raises Refusal, for audio that is none or more than a stream may have."""
-        return await self._run(self._hear, content, partials)
+        return await self._run(self._hear, piece, partials)
 
     async def finish(self) -> list[Heard]:
-        """Return what is pending. Raises Refusal."""
+        """Return what is pending: no more audio comes. Raises Refusal."""
         return await self._run(self._finish)
 
-    async def pending(self) -> list[Heard]:
-        """Return what is pending, of a stream that is refused: its audio's own end does not matter any more."""
+    async def end_utterance(self) -> list[Heard]:
+        """Return what is pending: the utterance ends here, or the stream, whose audio's own end does not matter."""
         return await self._run(lambda: self._ears.result()[1].finish())
 
     def close(self) -> None:
@@ -43,19 +45,21 @@ class Listening:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     def _open(self) -> tuple[AudioDecoder, EngineStream]:
-        return self._asked.decoder(), self._asked.engine.open(self._asked.language)
+        asked = self._asked
+        return asked.encoding.decoder(), asked.engine.open(asked.language, end_silence=asked.end_silence)
 
-    def _hear(self, content: bytes, partials: bool) -> list[Heard]:
+    def _hear(self, piece: Audio | Silence, partials: bool) -> list[Heard]:
         decoder, stream = self._ears.result()
-        return stream.hear(self._allowed(decoder.decode(content)), partials=partials)
+        samples = decoder.decode(piece.content) if isinstance(piece, Audio) else decoder.silence(piece.seconds)
+        return stream.hear(self._allowed(decoder, samples), partials=partials)
 
     def _finish(self) -> list[Heard]:
         decoder, stream = self._ears.result()
-        return stream.hear(self._allowed(decoder.finish()), partials=False) + stream.finish()
+        return stream.hear(self._allowed(decoder, decoder.finish()), partials=False) + stream.finish()
 
-    def _allowed(self, samples: Samples) -> Samples:
-        self._samples += len(samples)
-        if self._most and self._samples > self._most:
+    def _allowed(self, decoder: AudioDecoder, samples: Samples) -> Samples:
+        self.position = decoder.seconds
+        if self._most and self.position > self._most:
             raise refusals.too_long()
         return samples
 

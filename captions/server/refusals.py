@@ -16,6 +16,8 @@ UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 
 LONGEST_QUOTE = 40
 """Characters of what a client sent that are repeated to it."""
+MOST_QUOTES = 5
+"""So many values of a list are repeated."""
 
 
 class Refusal(Exception):
@@ -47,19 +49,24 @@ def no_capacity(streams: int) -> Refusal:
     return Refusal(EXHAUSTED, f"All streams that this recogniser serves at a time are in use ({streams})")
 
 
-def settings_first() -> Refusal:
-    """Audio came before the settings, or nothing at all."""
-    return Refusal(INVALID, "The first message must be config")
+def settings_first(field: str) -> Refusal:
+    """Audio came before the settings, which are in `field`, or nothing at all."""
+    return Refusal(INVALID, f"The first message must be {field}")
 
 
-def settings_again() -> Refusal:
+def settings_again(field: str) -> Refusal:
     """A second settings message."""
-    return Refusal(INVALID, "config may be sent once only, as the first message")
+    return Refusal(INVALID, f"{field} may be sent once only, as the first message")
 
 
-def empty_message() -> Refusal:
-    """A message with neither of the two fields."""
-    return Refusal(INVALID, "A message must have audio_content")
+def empty_message(*fields: str) -> Refusal:
+    """A message with none of the fields that it may have."""
+    return Refusal(INVALID, f"A message must have {' or '.join(fields)}")
+
+
+def setting_missing(field: str, valid: Sequence[str]) -> Refusal:
+    """A setting without which nothing can be recognised is not there."""
+    return Refusal(INVALID, f"{field} must have {' or '.join(valid)}")
 
 
 def value(field: str, given: object, valid: Sequence[object]) -> Refusal:
@@ -67,11 +74,28 @@ def value(field: str, given: object, valid: Sequence[object]) -> Refusal:
     return Refusal(INVALID, f"{field} must be one of {', '.join(map(str, valid))}, and not {_quoted(given)}")
 
 
-def language(given: str, served: Sequence[str]) -> Refusal:
-    """No engine here has the language."""
+def out_of_range(field: str, given: int, least: int, most: int) -> Refusal:
+    """A number is too small or too large."""
+    return Refusal(INVALID, f"{field} must be from {least} to {most}, and not {given}")
+
+
+def only_with(field: str, needed: str) -> Refusal:
+    """Something is sent or asked for that goes together with something else only."""
+    return Refusal(INVALID, f"{field} goes with {needed} only")
+
+
+def language(given: Sequence[str], served: Sequence[str]) -> Refusal:
+    """No engine here has the language, or any of several."""
+    codes = ", ".join(_quoted(code) for code in given[:MOST_QUOTES])
+    are = "is" if len(given) == 1 else "are"
     return Refusal(
-        INVALID, f"language_code {_quoted(given)} is not recognised here. This recogniser has: {', '.join(served)}"
+        INVALID, f"language_code {codes} {are} not recognised here. This recogniser has: {', '.join(served)}"
     )
+
+
+def no_language_left(served: Sequence[str]) -> Refusal:
+    """All languages that the engines here have are not wanted."""
+    return Refusal(INVALID, f"language_code leaves no language. This recogniser has: {', '.join(served)}")
 
 
 def folder_too_long() -> Refusal:
@@ -79,9 +103,9 @@ def folder_too_long() -> Refusal:
     return Refusal(INVALID, "folder_id must have 50 characters at most")
 
 
-def not_ogg_opus() -> Refusal:
-    """The audio is not what audio_encoding says."""
-    return Refusal(INVALID, "audio_content is not a valid Ogg stream of Opus")
+def not_audio(what: str) -> Refusal:
+    """The audio is not what the settings say."""
+    return Refusal(INVALID, f"The audio is not a valid {what}")
 
 
 def too_long() -> Refusal:

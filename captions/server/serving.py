@@ -1,4 +1,4 @@
-"""The gRPC server: the service, grpc.health.v1 and reflection at one address."""
+"""The gRPC server: the services of all protocols, grpc.health.v1 and reflection at one address."""
 
 import os
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from captions.errors import RecognizerMissing
 from captions.plain_text import plain
 from captions.server.engines import Engine
 from captions.server.limits import Limits
-from captions.server.service import SERVICE, SttService
+from captions.server.service import SERVICES, SttService
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # else a second process takes the same port and half of the streams, without a word
@@ -40,10 +40,10 @@ class SttServer:
                 f"`captions serve` needs a package that is not installed: {error.name}.",
                 "Install it with: pip install 'captions[local]'.",
             ) from None
-        from google.protobuf import duration_pb2
+        from google.protobuf import duration_pb2, struct_pb2
         from google.protobuf.descriptor_pool import DescriptorPool
 
-        from captions.proto import stt_service_v2_pb2
+        from captions.proto import stt_service_v2_pb2, stt_v3_pb2
 
         self._credentials = grpc.ssl_server_credentials([tls]) if tls else None
         self._service = SttService(engines, limits, token)
@@ -51,13 +51,13 @@ class SttServer:
         self._server.add_generic_rpc_handlers((self._service.handler(),))
         self._health = health.aio.HealthServicer()
         self._serving = health_pb2.HealthCheckResponse.SERVING
-        self._checked = (health.OVERALL_HEALTH, SERVICE)
+        self._checked = (health.OVERALL_HEALTH, *SERVICES)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        # A pool that knows all three: ours is kept out of the default one, so as not to clash with the vendor's code.
+        # A pool that knows them all: ours are kept out of the default one, so as not to clash with the vendor's code.
         pool = DescriptorPool()
-        for module in (duration_pb2, stt_service_v2_pb2, health_pb2, reflection_pb2):
+        for module in (duration_pb2, struct_pb2, stt_service_v2_pb2, stt_v3_pb2, health_pb2, reflection_pb2):
             pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-        names = (SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server, pool=pool)
 
     async def start(self, listen: str) -> str:

@@ -1,87 +1,88 @@
-"""The settings message: what a client asks for, checked by the service's rules."""
+"""What clients may ask for, in whatever protocol they do, checked by the service's rules."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from captions.proto import stt_service_v2_pb2 as pb
 from captions.server import refusals
-from captions.server.audio_decoders import AudioDecoder, OggOpusDecoder, PcmDecoder
+from captions.server.audio_decoders import Encoding
 from captions.server.engines import Engine
 
 RATES = (8_000, 16_000, 48_000)
-DEFAULT_RATE = 48_000
-"""What an unset sample_rate_hertz means."""
 MODELS = ("general", "general:rc", "general:deprecated")
-DEFAULT_LANGUAGE = "ru-RU"
-"""What an unset language_code means."""
+AUTO = "auto"
+"""Stands for a language that the engine finds out."""
 LONGEST_FOLDER_ID = 50
-UNHONOURED = ("profanity_filter", "raw_results", "literature_text")
-"""Settings that are taken and change nothing here: text comes as the engine writes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A valid settings message."""
+    """Valid settings."""
 
     engine: Engine
     language: str
     """One of the engine's, or "auto" where it finds out by itself."""
-    encoding: pb.RecognitionSpec.AudioEncoding
-    rate: int
-    partial_results: bool
-    single_utterance: bool
-    unhonoured: tuple[str, ...]
-    """Names of settings that were asked for and that no engine here can honour."""
+    encoding: Encoding
+    partial_results: bool = True
+    single_utterance: bool = False
+    end_silence: float | None = None
+    """Seconds of silence that end an utterance; None for what suits the engine, infinite where the client says it."""
+    refinement: bool = False
+    """Whether each final is to be told again, normalised."""
+    literature_text: bool = False
+    """Whether normalised text is to have capitals and punctuation."""
+    unhonoured: tuple[str, ...] = ()
+    """Names of settings that were asked for and that nothing here can honour."""
 
-    def decoder(self) -> AudioDecoder:
-        """Return a decoder of the audio that will come. May block: FFmpeg is loaded where it is needed."""
-        if self.encoding == pb.RecognitionSpec.OGG_OPUS:
-            return OggOpusDecoder()
-        return PcmDecoder(self.rate)
+    @property
+    def ended_by_client(self) -> bool:
+        """Whether the client says where utterances end, and nothing else does."""
+        return self.end_silence == math.inf
 
 
-def check(config: pb.RecognitionConfig, engines: Sequence[Engine], *, needs_folder: bool) -> Asked:
-    """Return what `config` asks for. Raises Refusal.
-
-    Unset values mean what the service takes them for: OGG_OPUS, 48000 Hz, ru-RU, model general. All models are one
-    and the same here; `auto` goes to the first engine that finds out which language is spoken, and is the first
-    engine's language where none does.
-    """
-    if needs_folder and not config.folder_id:
+def check_folder(folder_id: str, *, needed: bool) -> None:
+    """Raise Refusal for a folder that is missing where it is needed, or cannot be one."""
+    if needed and not folder_id:
         raise refusals.folder_missing()
-    if len(config.folder_id) > LONGEST_FOLDER_ID:
+    if len(folder_id) > LONGEST_FOLDER_ID:
         raise refusals.folder_too_long()
-    specification = config.specification
-    encoding = specification.audio_encoding or pb.RecognitionSpec.OGG_OPUS
-    if encoding not in (pb.RecognitionSpec.LINEAR16_PCM, pb.RecognitionSpec.OGG_OPUS):
-        known = pb.RecognitionSpec.AudioEncoding.values()
-        given = pb.RecognitionSpec.AudioEncoding.Name(encoding) if encoding in known else encoding
-        raise refusals.value("audio_encoding", given, ("LINEAR16_PCM", "OGG_OPUS"))
-    rate = specification.sample_rate_hertz or DEFAULT_RATE
-    if encoding == pb.RecognitionSpec.LINEAR16_PCM and rate not in RATES:
+
+
+def check_pcm(rate: int, channels: int) -> None:
+    """Raise Refusal for LINEAR16_PCM that the service does not take; 0 channels are an unset number of them."""
+    if rate not in RATES:
         raise refusals.value("sample_rate_hertz", rate, RATES)
-    if specification.audio_channel_count not in (0, 1):
-        raise refusals.value("audio_channel_count", specification.audio_channel_count, (1,))
-    if specification.model and specification.model not in MODELS:
-        raise refusals.value("model", specification.model, MODELS)
-    engine, language = _engine(specification.language_code or DEFAULT_LANGUAGE, engines)
-    return Asked(
-        engine=engine,
-        language=language,
-        encoding=encoding,
-        rate=rate,
-        partial_results=specification.partial_results,
-        single_utterance=specification.single_utterance,
-        unhonoured=tuple(name for name in UNHONOURED if getattr(specification, name)),
-    )
+    if channels not in (0, 1):
+        raise refusals.value("audio_channel_count", channels, (1,))
 
 
-def _engine(language: str, engines: Sequence[Engine]) -> tuple[Engine, str]:
-    if language.lower() == "auto":
-        detecting = next((engine for engine in engines if engine.detects_language), None)
-        return (detecting, "auto") if detecting is not None else (engines[0], engines[0].languages[0])
-    for engine in engines:
-        for code in engine.languages:
-            if code.lower() == language.lower():
-                return engine, code
-    raise refusals.language(language, [code for engine in engines for code in engine.languages])
+def check_model(model: str) -> None:
+    """Raise Refusal for a model that the service does not have. All that it has are one and the same here."""
+    if model and model not in MODELS:
+        raise refusals.value("model", model, MODELS)
+
+
+def engine_for(languages: Sequence[str], engines: Sequence[Engine]) -> tuple[Engine, str]:
+    """Return the engine for speech in one of `languages`, and the language that it is to be opened with.
+
+    Codes count in any case, and those that no engine has do not count where another is. Several, and "auto", which
+    stands for all, go to the first engine that finds out which of them is spoken, and mean the first of them where
+    none does. Raises Refusal.
+    """
+    if AUTO in (language.lower() for language in languages):
+        wanted = served(engines)
+    else:
+        codes = {code.lower(): code for code in served(engines)}
+        wanted = [codes[language.lower()] for language in languages if language.lower() in codes]
+    if not wanted:
+        raise refusals.language(languages, served(engines))
+    if len(wanted) > 1:
+        for engine in engines:
+            if engine.detects_language and len(set(engine.languages) & set(wanted)) > 1:
+                return engine, AUTO
+    return next(engine for engine in engines if wanted[0] in engine.languages), wanted[0]
+
+
+def served(engines: Sequence[Engine]) -> list[str]:
+    """Return the codes of all languages that the engines have, each once."""
+    return list(dict.fromkeys(code for engine in engines for code in engine.languages))

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -11,6 +12,7 @@ from captions.server.engines import Engine
 from captions.server.limits import Limits
 from captions.server.serving import SttServer
 from tests.server.clients import Client
+from tests.tone_code import ToneEngine
 
 Serving = Callable[..., Awaitable[Client]]
 
@@ -33,6 +35,19 @@ def engine() -> Iterator[Engine]:
 @pytest.fixture
 async def serving(engine: Engine) -> AsyncIterator[Serving]:
     """Return a function that starts a server with these limits and returns a client of it."""
+    async with _servers(engine) as start:
+        yield start
+
+
+@pytest.fixture
+async def serving_tones() -> AsyncIterator[Serving]:
+    """Return the same for an engine that understands the code of tones, to the millisecond."""
+    async with _servers(ToneEngine()) as start:
+        yield start
+
+
+@asynccontextmanager
+async def _servers(engine: Engine) -> AsyncIterator[Serving]:
     running: list[tuple[SttServer, Client]] = []
 
     async def start(*, token: str = "", engines: tuple[Engine, ...] = (engine,), **limits: object) -> Client:

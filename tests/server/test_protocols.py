@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from captions.server.engines import Engine
 from captions.server.limits import Limits
-from captions.server.service import SERVICE
+from captions.server.service import SERVICES
 from captions.server.serving import SttServer
 from tests.server.clients import Client, config, messages, seconds, words
 from tests.server.conftest import Serving
@@ -52,10 +52,10 @@ async def test_health_says_that_the_service_serves_and_at_the_end_that_it_does_n
     server = SttServer([engine], Limits())
     async with grpc.aio.insecure_channel(await server.start("127.0.0.1:0")) as channel:
         health = health_pb2_grpc.HealthStub(channel)
-        for service in ("", SERVICE):
+        for service in ("", *SERVICES):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
             assert answer.status == SERVING
-        watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=10)
+        watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICES[0]), timeout=10)
         assert (await watch.read()).status == SERVING
         stopping = asyncio.create_task(server.stop(1))
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
@@ -74,7 +74,7 @@ async def test_reflection_tells_the_services_and_their_messages(serving: Serving
 
     listed = await ask(reflection_pb2.ServerReflectionRequest(list_services=""))
     names = {service.name for service in listed.list_services_response.service}
-    assert names == {SERVICE, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    assert names == {*SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
     for name in names:
         answer = await ask(reflection_pb2.ServerReflectionRequest(file_containing_symbol=name))
         files = [

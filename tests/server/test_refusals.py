@@ -100,7 +100,7 @@ async def test_messages_in_a_wrong_order_are_refused(
 async def test_what_is_not_ogg_opus_is_refused(serving: Serving, content: bytes) -> None:
     client = await serving()
     answer = await client.recognize([config(audio_encoding=pb.RecognitionSpec.OGG_OPUS), *messages(content)])
-    assert (answer.code, answer.details) == (INVALID, "audio_content is not a valid Ogg stream of Opus")
+    assert (answer.code, answer.details) == (INVALID, "The audio is not a valid Ogg stream of Opus")
 
 
 async def test_audio_beyond_the_duration_ends_the_stream(serving: Serving) -> None:
