@@ -20,7 +20,7 @@ from captions.audio.recording import Recording, recording_of
 from captions.audio.source import AudioFormat, open_source
 from captions.errors import CaptionsError, InputError, StorageError
 from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity, Titled
-from captions.recognition.choose import make_recognizer, recognition_options
+from captions.recognition.choose import check_options, make_recognizer, recognition_options
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import Recognizer
@@ -185,6 +185,7 @@ class Engine:
 
     def change_settings(self, settings: Settings) -> None:
         """Put other settings in force at once; the transcript stays. Raises CredentialsError and SettingError."""
+        check_options(settings)
         before, session = self.settings, self._session
         if session is None:
             self.settings = settings

@@ -57,7 +57,10 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """A caption: text that will not change, with its place in time."""
+    """A caption: text that will not change, with its place in time.
+
+    `language` is the code of what was spoken, empty where the recogniser does not tell.
+    """
 
     track: str
     start: float
@@ -66,6 +69,7 @@ class Final:
     text: str
     end_of_utterance: bool
     words: tuple[Word, ...] = ()
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
 
     May read the credentials file, and imports gRPC: not for the event loop. Raises CredentialsError or SettingError.
     """
+    check_options(settings)
     kind = chosen(settings, environment)
     if kind == "local":
         from captions.recognition.local import LocalRecognizer
@@ -53,8 +54,23 @@ def _dialect(kind: str) -> Dialect:
             from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 
             return SPEECHKIT_V2
+        case "speechkit-v3":
+            from captions.recognition.speechkit_v3 import SPEECHKIT_V3
+
+            return SPEECHKIT_V3
         case _:
             raise SettingError(f"There is no recogniser {kind}.")
+
+
+def check_options(settings: Settings) -> None:
+    """See that what is asked of a recogniser goes together. Raises SettingError."""
+    of_normalized = [name for name in ("profanity_filter", "literature_text") if getattr(settings, name)]
+    if settings.recognizer == "speechkit-v3" and settings.raw_results and of_normalized:
+        names = " and ".join(of_normalized)
+        raise SettingError(
+            f"SpeechKit v3 has {names} in normalized text only, and raw_results asks for text that is not.",
+            f"Turn off either raw_results or {names}.",
+        )
 
 
 def recognition_options(settings: Settings, languages: Sequence[str], locale: str) -> RecognitionOptions:
@@ -74,7 +90,9 @@ def recognition_options(settings: Settings, languages: Sequence[str], locale: st
         literature_text=settings.literature_text,
         single_utterance=settings.single_utterance,
         folder_id=settings.folder_id,
-        more_languages=tuple(code.strip() for code in settings.more_languages.split(",") if code.strip()),
+        more_languages=tuple(
+            _spelt(code.strip(), languages) for code in settings.more_languages.split(",") if code.strip()
+        ),
         eou_sensitivity=settings.eou_sensitivity,
         max_pause_ms=settings.max_pause_ms,
     )
@@ -86,9 +104,18 @@ def _language(wanted: str, languages: Sequence[str], locale: str) -> str:
     "system" takes the locale's language where the recogniser has it, the very region or another, and else the
     recogniser's own default.
     """
-    known = {code.lower(): code for code in languages or LANGUAGES}
+    known = _by_spelling(languages)
     if wanted.lower() != "system":
-        return known.get(wanted.lower(), wanted)
+        return _spelt(wanted, languages)
     code = re.split(r"[.@]", locale)[0].replace("_", "-").lower()
     same_language = [known[other] for other in known if other.partition("-")[0] == code.partition("-")[0]]
     return known.get(code) or next(iter([*same_language, *languages]), "en-US")
+
+
+def _spelt(code: str, languages: Sequence[str]) -> str:
+    """Return a code in the recogniser's spelling if it has it, as it is if not."""
+    return _by_spelling(languages).get(code.lower(), code)
+
+
+def _by_spelling(languages: Sequence[str]) -> Mapping[str, str]:
+    return {code.lower(): code for code in languages or LANGUAGES}

@@ -75,8 +75,10 @@ class Connection:
         tls: Tls | None,
         connect_seconds: float,
         keepalive_ms: int,
+        service: str,
     ) -> None:
         self.endpoint = endpoint
+        self._service = service
         self.keepalive_ms = keepalive_ms
         self.failed = False
         self._streams = 0
@@ -124,7 +126,9 @@ class Connection:
             self.keepalive_ms *= 2
         details = caller.without_secrets(details)
         own_authority = self._tls is not None and self._tls.authorities is not None
-        at = Circumstances(self.endpoint, self._tls is not None, own_authority, caller.credentials is not None)
+        at = Circumstances(
+            self.endpoint, self._tls is not None, own_authority, caller.credentials is not None, self._service
+        )
         return StreamError(
             code,
             plain(details),

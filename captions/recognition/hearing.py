@@ -145,7 +145,7 @@ class Hearing:
             else:
                 self._take_partial(result, words)
             if result.covered is not None:
-                segment.cover(round((offset + result.covered) * segment.rate))
+                self._cover_until(offset + result.covered)
 
     async def _take_final(self, stream: RecognitionStream, hypothesis: Hypothesis, words: tuple[Word, ...]) -> None:
         segment = self._segment
@@ -155,10 +155,11 @@ class Hearing:
         if text:
             self._since = max(self._since, heard.end)
             wall = segment.wall_at(heard.start)
-            self._say(Final(self._track, heard.start, heard.end, wall, text, hypothesis.end_of_utterance, words))
+            ends, language = hypothesis.end_of_utterance, hypothesis.language
+            self._say(Final(self._track, heard.start, heard.end, wall, text, ends, words, language))
             segment.told.append((segment.sent, text))
         if words:
-            segment.cover(round(words[-1].end * segment.rate))
+            self._cover_until(words[-1].end)
         elif hypothesis.covered is None:
             self._cover_what_is_surely_told()
         if hypothesis.end_of_utterance and self._options.single_utterance:
@@ -173,9 +174,9 @@ class Hearing:
         unconfirmed = segment.pending is not None and segment.pending.unconfirmed
         if unconfirmed and not text:
             return
-        if words and self._real_time:
-            self._delays.answered(self._since_sent(words[-1].end))
         if text != before or unconfirmed:
+            if words and self._real_time:
+                self._delays.answered(self._since_sent(words[-1].end))
             heard = self._place(text, words)
             segment.pending = heard if text else None
             self._say(heard)
@@ -198,6 +199,10 @@ class Hearing:
         return Partial(self._track, speech[0], max(speech), text)
 
     # What is covered
+
+    def _cover_until(self, time: float) -> None:
+        """Cover what a recogniser says it has told, by its own clock; that is never more than it was sent."""
+        self._segment.cover(min(round(time * self._segment.rate), self._segment.sent))
 
     def _note_sent(self) -> None:
         now = self._clock()

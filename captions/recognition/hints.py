@@ -18,6 +18,8 @@ class Circumstances:
     own_authority: bool
     """Whether the endpoint's certificate is checked against a file of the user's."""
     with_credentials: bool
+    service: str = "SpeechKit"
+    """What was asked for there, e.g. "SpeechKit v2"."""
 
 
 def hint(code: str, details: str, at: Circumstances) -> str:
@@ -29,7 +31,7 @@ def hint(code: str, details: str, at: Circumstances) -> str:
 def _of_the_link(code: str, text: str, at: Circumstances) -> str:
     host = str(at.endpoint)
     if "status: 4" in text or code == "UNIMPLEMENTED":
-        return f"Something answers at {host}, but it is no SpeechKit v2 recogniser: check the endpoint, and any proxy."
+        return f"Something answers at {host}, but it is no {at.service} recogniser: check the endpoint, and any proxy."
     if code != "UNAVAILABLE":
         return ""
     if at.endpoint.is_socket_file:

@@ -112,6 +112,7 @@ class RemoteRecognizer:
                     tls=await asyncio.to_thread(self._access.read) if self._access is not None else None,
                     connect_seconds=self._connect_seconds,
                     keepalive_ms=previous.keepalive_ms if previous else KEEPALIVE_MS,
+                    service=self._dialect.service,
                 )
             assert self._connection is not None
             return self._connection
