@@ -19,7 +19,7 @@ from captions.recognition.limits import StreamLimits
 from tests.recognition.disturbances import Fault, Manners, Stage
 from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
-from tests.tone_code import ToneEngine
+from tests.recognition.tongues import OTHERS, SERVICES, UNTIMED, Service
 
 pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
 
@@ -79,34 +79,37 @@ Drop = Callable[[Meeting, float], Awaitable[None]]
 DROPS: tuple[Drop, ...] = (refused, reset, silent, lost, killed)
 
 
+USUAL = Manners(late=1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What kind of service is at the other end."""
 
-    name: str
-    times: bool
-    final_every: int
-    manners: Manners
+    service: Service
+    final_every: int = 10**6
+    manners: Manners = USUAL
+
+    def __str__(self) -> str:
+        return f"{self.service}{', late, in pairs, with empty responses' if self.manners.paired else ''}"
 
 
-KINDS = (
-    Kind("without word times", False, 10**6, Manners(late=1.0)),
-    Kind("with word times", True, 10**6, Manners(late=1.0)),
-    Kind("late, in pairs, with empty responses", False, 5, Manners(late=5.0, paired=True, empty=True)),
-)
+LATE = Kind(UNTIMED, 5, Manners(late=5.0, paired=True, empty=True))
+KINDS = (*map(Kind, SERVICES), LATE)
 
 
 def meeting_of(kind: Kind, seed: int) -> Meeting:
     return Meeting(
         seed=seed,
-        engine=ToneEngine(times=kind.times, final_every=kind.final_every),
+        tongue=kind.service.tongue,
+        engine=kind.service.engine(final_every=kind.final_every),
         stream_limits=StreamLimits(seconds=STREAM_SECONDS),
         manners=kind.manners,
         kept_seconds=3_600.0,  # what becomes of more than is kept is not asked here
     )
 
 
-@pytest.mark.parametrize("kind", KINDS if EVERY_CASE else KINDS[:1], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS if EVERY_CASE else list(map(Kind, [UNTIMED, *OTHERS])), ids=str)
 @pytest.mark.parametrize("drop", DROPS, ids=lambda drop: drop.__name__)
 def test_a_link_that_breaks_at_each_stage_and_again_while_it_recovers(drop: Drop, kind: Kind) -> None:
     async def endures() -> None:
@@ -136,7 +139,7 @@ def random_drops(meeting: Meeting, chance: Random, count: int) -> Iterator[Fault
         yield Fault(stage, partial(drop, meeting, seconds), after=0.0 if again else chance.uniform(0.0, 8.0))
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_random_drops_lose_no_word(kind: Kind) -> None:
     seed = int(os.environ.get("BAD_LINK_SEED", USUAL_SEED))
     count = int(os.environ.get("BAD_LINK_DROPS", 10))

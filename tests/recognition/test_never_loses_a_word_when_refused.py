@@ -11,7 +11,8 @@ from captions.recognition.session import RETRIED
 from tests.recognition.disturbances import Fault, Manners, Stage, Status
 from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
-from tests.tone_code import SHORTEST_GAP, ToneEngine
+from tests.recognition.tongues import OTHERS, SERVICES, UNTIMED, Service
+from tests.tone_code import SHORTEST_GAP
 
 pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
 
@@ -38,10 +39,11 @@ def name_of(status: Status) -> str:
     return status.code.name + (" 10 MB" if status is TEN_MEGABYTES else "")
 
 
-async def endures(faults: list[Fault], *, times: bool, final_every: int, corrected: bool = False) -> Meeting:
+async def endures(faults: list[Fault], service: Service, *, final_every: int, corrected: bool = False) -> Meeting:
     meeting = Meeting(
         seed=3,
-        engine=ToneEngine(times=times, final_every=final_every),
+        tongue=service.tongue,
+        engine=service.engine(final_every=final_every),
         stream_limits=StreamLimits(seconds=8.0),
         manners=Manners(late=0.5),
         gaps=sentences(Random(3)),
@@ -55,21 +57,24 @@ async def endures(faults: list[Fault], *, times: bool, final_every: int, correct
 
 
 @pytest.mark.parametrize("status", MENDED, ids=name_of)
-@pytest.mark.parametrize("times", [False, True] if EVERY_CASE else [False])
-def test_a_stream_that_is_ended_with_an_error_is_followed_by_another(status: Status, times: bool) -> None:
-    hurried(endures(at_every_stage(status), times=times, final_every=3 if times else 10**6), SPEED)
+@pytest.mark.parametrize("service", SERVICES if EVERY_CASE else [UNTIMED, *OTHERS], ids=str)
+def test_a_stream_that_is_ended_with_an_error_is_followed_by_another(status: Status, service: Service) -> None:
+    hurried(endures(at_every_stage(status), service, final_every=3 if service.times else 10**6), SPEED)
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_a_stream_that_ends_well_before_its_audio_does_is_followed_by_another(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_a_stream_that_ends_well_before_its_audio_does_is_followed_by_another(service: Service) -> None:
     ended = Status(grpc.StatusCode.OK)
     # What a service leaves out that says nothing more after the half-close and ends well, nobody can know.
     faults = [fault for fault in at_every_stage(ended) if fault.stage is not Stage.HALF_CLOSED]
-    hurried(endures(faults, times=times, final_every=10**6), SPEED)
+    hurried(endures(faults, service, final_every=10**6), SPEED)
 
 
+@pytest.mark.parametrize("service", SERVICES if EVERY_CASE else [UNTIMED, *OTHERS], ids=str)
 @pytest.mark.parametrize("status", STOPPING, ids=name_of)
-def test_an_error_that_stops_the_session_loses_nothing_until_somebody_has_corrected_it(status: Status) -> None:
+def test_an_error_that_stops_the_session_loses_nothing_until_somebody_has_corrected_it(
+    status: Status, service: Service
+) -> None:
     faults = at_every_stage(status)
-    meeting = hurried(endures(faults, times=False, final_every=4, corrected=True), SPEED)
+    meeting = hurried(endures(faults, service, final_every=4, corrected=True), SPEED)
     assert meeting.stops >= len(faults) / 2

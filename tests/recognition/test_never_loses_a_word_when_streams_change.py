@@ -12,6 +12,7 @@ from captions.server.limits import IDLE_STATUSES, Limits
 from tests.recognition.disturbances import Fault, Manners, Stage
 from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
+from tests.recognition.tongues import SERVICES, Service
 from tests.tone_code import ToneEngine, speech_like, without_pause
 
 pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
@@ -31,30 +32,28 @@ def limited(seconds: float) -> Limits:
     return Limits(duration_seconds=seconds, audio_bytes=0, idle_seconds=5.0, opens_per_second=0)
 
 
-@pytest.mark.parametrize(
-    ("times", "rotations"),
-    [(False, 200), (True, 200 if EVERY_CASE else 50)],
-    ids=["without word times", "with word times"],
-)
-def test_two_hundred_rotations_before_a_limit_of_the_service(times: bool, rotations: int) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_two_hundred_rotations_before_a_limit_of_the_service(service: Service) -> None:
     meeting = Meeting(
         seed=11,
         paced=False,
-        engine=ToneEngine(times=times),
+        tongue=service.tongue,
+        engine=service.engine(),
         limits=limited(12.0),
         stream_limits=StreamLimits(seconds=12.0),
         through_link=False,
     )
-    hurried(until_streams(meeting, rotations), 1.0)
+    hurried(until_streams(meeting, 200 if EVERY_CASE or not service.times else 50), 1.0)
     assert "stream ended early" not in meeting.account().about
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_rotations_while_somebody_talks_without_a_pause(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_rotations_while_somebody_talks_without_a_pause(service: Service) -> None:
     meeting = Meeting(
         seed=12,
         paced=False,
-        engine=ToneEngine(times=times),
+        tongue=service.tongue,
+        engine=service.engine(),
         limits=limited(12.0),
         stream_limits=StreamLimits(seconds=12.0),
         gaps=without_pause(Random(12)),
@@ -63,11 +62,12 @@ def test_rotations_while_somebody_talks_without_a_pause(times: bool) -> None:
     hurried(until_streams(meeting, 40), 1.0)
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_rotations_while_results_come_late_in_pairs_and_empty(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_rotations_while_results_come_late_in_pairs_and_empty(service: Service) -> None:
     meeting = Meeting(
         seed=13,
-        engine=ToneEngine(times=times, final_every=4),
+        tongue=service.tongue,
+        engine=service.engine(final_every=4),
         limits=limited(12.0),
         stream_limits=StreamLimits(seconds=12.0),
         manners=Manners(late=5.0, paired=True, empty=True),
@@ -76,11 +76,12 @@ def test_rotations_while_results_come_late_in_pairs_and_empty(times: bool) -> No
 
 
 @pytest.mark.parametrize("deliver_pending", [False, True], ids=["without its last words", "with its last words"])
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_a_limit_on_duration_that_the_session_does_not_know(times: bool, deliver_pending: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_a_limit_on_duration_that_the_session_does_not_know(service: Service, deliver_pending: bool) -> None:
     meeting = Meeting(
         seed=14,
-        engine=ToneEngine(times=times, final_every=6),
+        tongue=service.tongue,
+        engine=service.engine(final_every=6),
         limits=Limits(60.0, 0, 5.0, deliver_pending=deliver_pending, opens_per_second=0),
         manners=Manners(late=0.5),
     )
@@ -159,11 +160,12 @@ def test_rotations_in_every_encoding(encoding: Encoding, rate: int) -> None:
     hurried(until_streams(meeting, 6), 1.0)
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_a_stream_that_is_ended_in_a_long_silence_is_back_before_the_next_word(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_a_stream_that_is_ended_in_a_long_silence_is_back_before_the_next_word(service: Service) -> None:
     meeting = Meeting(
         seed=20,
-        engine=ToneEngine(times=times),
+        tongue=service.tongue,
+        engine=service.engine(),
         stream_limits=StreamLimits(seconds=60.0, billed_seconds=15.0),
         gaps=speech_like(Random(20), longest=12.0),
         silence_seconds=3.0,

@@ -11,7 +11,7 @@ from captions.recognition.limits import StreamLimits
 from tests.recognition.disturbances import Fault, Stage
 from tests.recognition.hurry import hurried
 from tests.recognition.meeting import Meeting
-from tests.tone_code import ToneEngine
+from tests.recognition.tongues import SERVICES, Service
 
 pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
 
@@ -19,10 +19,10 @@ SPEED = 30.0
 KEPT = 20.0
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_what_waited_longer_than_sound_is_kept_is_a_gap_and_all_else_is_heard(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_what_waited_longer_than_sound_is_kept_is_a_gap_and_all_else_is_heard(service: Service) -> None:
     async def endures() -> None:
-        meeting = Meeting(seed=31, engine=ToneEngine(times=times), kept_seconds=KEPT)
+        meeting = Meeting(seed=31, tongue=service.tongue, engine=service.engine(), kept_seconds=KEPT)
 
         async def refused() -> None:
             await meeting.link.refuse()
@@ -34,17 +34,17 @@ def test_what_waited_longer_than_sound_is_kept_is_a_gap_and_all_else_is_heard(ti
             await meeting.endure([Fault(Stage.FINAL, refused)])
             await meeting.end()
         # Without word times, what a final covers is known to a few seconds only: the gap begins early, never late.
-        meeting.account().check(gaps=None, unlost=not times)
+        meeting.account().check(gaps=None, unlost=not service.times)
         missing = sum(event.end - event.start for event in meeting.events if isinstance(event, Gap))
-        assert missing == pytest.approx(2 * KEPT, abs=5.0 if times else 5.0 + LATE_SECONDS)
+        assert missing == pytest.approx(2 * KEPT, abs=5.0 if service.times else 5.0 + LATE_SECONDS)
 
     hurried(endures(), SPEED)
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_sound_that_a_microphone_lost_is_a_gap_and_nothing_beside_it_is_missing(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_sound_that_a_microphone_lost_is_a_gap_and_nothing_beside_it_is_missing(service: Service) -> None:
     async def endures() -> None:
-        meeting = Meeting(seed=32, engine=ToneEngine(times=times))
+        meeting = Meeting(seed=32, tongue=service.tongue, engine=service.engine())
         async with meeting:
             for _ in range(5):
                 await asyncio.sleep(6.0)
@@ -56,10 +56,12 @@ def test_sound_that_a_microphone_lost_is_a_gap_and_nothing_beside_it_is_missing(
     hurried(endures(), SPEED)
 
 
-@pytest.mark.parametrize("times", [False, True], ids=["without word times", "with word times"])
-def test_sound_that_a_microphone_lost_while_the_link_was_broken(times: bool) -> None:
+@pytest.mark.parametrize("service", SERVICES, ids=str)
+def test_sound_that_a_microphone_lost_while_the_link_was_broken(service: Service) -> None:
     async def endures() -> None:
-        meeting = Meeting(seed=33, engine=ToneEngine(times=times), stream_limits=StreamLimits(seconds=20.0))
+        meeting = Meeting(
+            seed=33, tongue=service.tongue, engine=service.engine(), stream_limits=StreamLimits(seconds=20.0)
+        )
 
         async def refused(seconds: float) -> None:
             await meeting.link.refuse()

@@ -11,11 +11,14 @@ from typing import Any, Protocol
 import grpc
 
 from captions.proto import stt_service_v2_pb2 as v2
+from captions.proto import stt_v3_pb2 as v3
 from captions.recognition.dialect import Dialect
 from captions.recognition.speechkit_v2 import SPEECHKIT_V2
+from captions.recognition.speechkit_v3 import SPEECHKIT_V3
 from captions.server.engines import Engine
 from captions.server.limits import Limits
 from captions.server.service import SttService
+from tests.tone_code import ToneEngine
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,6 @@ class Tongue(Protocol):
 
     name: str
     dialect: Dialect
-    times: bool
-    """Whether words always have times, whatever the engine gives."""
 
     def handler(self, engine: Engine, limits: Limits) -> grpc.GenericRpcHandler:
         """Return the service, with `engine` behind it."""
@@ -71,11 +72,10 @@ class Tongue(Protocol):
 
 
 class _V2:
-    """SpeechKit v2. Times are the engine's, and the service itself has none."""
+    """SpeechKit v2."""
 
     name = "v2"
     dialect: Dialect = SPEECHKIT_V2
-    times = False
 
     def handler(self, engine: Engine, limits: Limits) -> grpc.GenericRpcHandler:
         return SttService([engine], limits).handler()
@@ -101,5 +101,62 @@ class _V2:
         return v2.StreamingRecognitionResponse()
 
 
+class _V3:
+    """SpeechKit v3, whose words all have times, and whose finals are refined."""
+
+    name = "v3"
+    dialect: Dialect = SPEECHKIT_V3
+
+    def handler(self, engine: Engine, limits: Limits) -> grpc.GenericRpcHandler:
+        return SttService([engine], limits).handler()
+
+    def read(self, request: v3.StreamingRequest) -> Settings | bytes | Silence:
+        match request.WhichOneof("Event"):
+            case "session_options":
+                audio = request.session_options.recognition_model.audio_format
+                raw = audio.HasField("raw_audio")
+                return Settings(2 * audio.raw_audio.sample_rate_hertz if raw else 8_000, raw)
+            case "silence_chunk":
+                return Silence(request.silence_chunk.duration_ms / 1000)
+            case _:
+                return bytes(request.chunk.data)
+
+    def says(self, response: v3.StreamingResponse) -> Says:
+        match response.WhichOneof("Event"):
+            case "final":
+                return Says.FINAL
+            case "partial" if response.partial.alternatives:
+                return Says.PARTIAL
+            case _:
+                return Says.OTHER
+
+    def together(self, responses: Sequence[v3.StreamingResponse]) -> Sequence[v3.StreamingResponse]:
+        return responses
+
+    def nothing(self) -> v3.StreamingResponse:
+        return v3.StreamingResponse()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service to be tried, and whether its words have times. `final_every` is as in `ToneEngine`."""
+
+    name: str
+    tongue: Tongue
+    times: bool
+
+    def engine(self, **how: Any) -> ToneEngine:
+        """Return an engine that suits it."""
+        return ToneEngine(times=self.times, **how)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 V2: Tongue = _V2()
-TONGUES = (V2,)
+V3: Tongue = _V3()
+UNTIMED = Service("v2 without word times", V2, times=False)
+"""The cloud's v2."""
+OTHERS = (Service("v3", V3, times=True),)
+SERVICES = (UNTIMED, Service("v2 with word times", V2, times=True), *OTHERS)
+"""All of them. Of v2 there are two: the cloud's words have no times, those of other servers may."""
