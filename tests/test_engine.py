@@ -48,7 +48,8 @@ def is_phase(phase: Phase) -> Callable[[Event], bool]:
 
 
 async def test_without_the_credentials_that_were_asked_for_it_says_so_and_can_be_stopped(tmp_path: Path) -> None:
-    engine = Engine(Settings(input="sample", recognizer="speechkit-v2"), Told(), environment={}, folder=tmp_path)
+    settings = Settings(input="sample", recognizer="speechkit-v2", credentials="none")
+    engine = Engine(settings, Told(), environment={}, folder=tmp_path)
     with pytest.raises(CredentialsError, match="needs credentials"):
         await asyncio.wait_for(engine.run(), 10)
     await asyncio.wait_for(engine.stop(), 5)
@@ -102,7 +103,7 @@ async def test_a_setting_that_cannot_be_is_refused_and_the_session_goes_on(tmp_p
         running = asyncio.create_task(engine.run())
         await told.until(is_phase(Phase.LISTENING))
         with pytest.raises(CredentialsError):
-            engine.change_settings(Settings(input="sample", recognizer="speechkit-v2"))
+            engine.change_settings(Settings(input="sample", recognizer="speechkit-v2", credentials="none"))
         assert engine.settings == settings
         await engine.stop()
         await running

@@ -38,7 +38,7 @@ def look_at_endpoint(asked: Asked) -> Callable[[], Awaitable[Finding]]:
             return Finding(Verdict.NOT_CHECKED, HERE)
         endpoint = parse_endpoint(settings.endpoint)
         proxy = None if endpoint.is_this_machine else _proxy(asked.environment, endpoint.host)
-        at = Circumstances(endpoint, settings.tls, bool(settings.ca_file), with_credentials=False)
+        at = Circumstances(endpoint, settings.tls, bool(settings.ca_file), None)
         began = time.monotonic()
         try:
             certificate = _connect(endpoint, settings, proxy)

@@ -1,5 +1,6 @@
 """Who listens: the service with the credentials for it, and the recogniser on this machine."""
 
+import importlib.util
 import os
 import stat
 import time
@@ -11,7 +12,9 @@ from captions.doctor.checks import Finding, Verdict, in_thread
 from captions.doctor.machine import Imports
 from captions.errors import CredentialsError, StreamError
 from captions.recognition.chosen import chosen, is_elsewhere
-from captions.recognition.credentials import Kind, find_credentials
+from captions.recognition.iam.sources import Told, find_source, none_there, tell
+from captions.recognition.iam.token import Source
+from captions.recognition.iam.yc import find_yc
 from captions.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,10 +50,6 @@ class Asked:
         except CredentialsError:
             return True
 
-    def credentials(self) -> object | None:
-        """Return the credentials, None where there are none. Raises CredentialsError."""
-        return find_credentials(self.environment, self.settings.credentials_file, self.settings.folder_id)
-
 
 HERE = "Not needed: speech is recognised on this machine"
 
@@ -58,36 +57,61 @@ HERE = "Not needed: speech is recognised on this machine"
 def look_at_credentials(asked: Asked) -> Callable[[], Awaitable[Finding]]:
     """Return the check of where credentials come from; they are never shown."""
 
-    def look() -> Finding:
-        settings, environment = asked.settings, asked.environment
-        if not asked.uses_service():
+    async def look() -> Finding:
+        if not await in_thread(asked.uses_service):
             return Finding(Verdict.NOT_CHECKED, HERE)
-        found = find_credentials(environment, settings.credentials_file, settings.folder_id)
-        if found is None and not asked.elsewhere:
-            return Finding(
-                Verdict.PROBLEM,
-                "There are none, and SpeechKit needs some",
-                "Set API_KEY or IAM_TOKEN in the environment, or name a file with --credentials-file.",
-            )
-        if found is None:
+        source = await in_thread(lambda: find_source(asked.settings, asked.environment))
+        if source is None and not asked.elsewhere:
+            return _none()
+        if source is None:
             return Finding(Verdict.GOOD, "None; other servers may do without", facts={"kind": ""})
-        name = "API_KEY" if found.kind is Kind.API_KEY else "IAM_TOKEN"
-        where = f"the file {settings.credentials_file}" if settings.credentials_file else "the environment"
-        with_folder = ", with a folder" if found.folder_id else ""
-        facts = {"kind": name, "where": settings.credentials_file or "environment", "folder": bool(found.folder_id)}
-        text = f"{name} from {where}{with_folder}"
-        if settings.credentials_file and os.name == "posix":
-            mode = Path(settings.credentials_file).expanduser().stat().st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                return Finding(
-                    Verdict.WARNING,
-                    f"{text}, which others can read",
-                    f"chmod 600 {settings.credentials_file}",
-                    facts=facts,
-                )
-        return Finding(Verdict.GOOD, text, facts=facts)
+        told = await in_thread(lambda: tell(source))
+        if not told.kind:
+            return await _to_be_asked_for(source, told, asked.environment)
+        return await in_thread(lambda: _there(told))
 
-    return lambda: in_thread(look)
+    return look
+
+
+def _none() -> Finding:
+    return Finding(Verdict.PROBLEM, "There are none, and SpeechKit needs some", none_there().hint)
+
+
+def _facts(told: Told) -> dict[str, object]:
+    return {"kind": told.kind, "where": told.file or told.name, "folder": told.folder}
+
+
+def _there(told: Told) -> Finding:
+    """What there is, and whether others can read it."""
+    if told.file and os.name == "posix":
+        mode = Path(told.file).expanduser().stat().st_mode
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            found = f"{told.text}, which others can read"
+            return Finding(Verdict.WARNING, found, f"chmod 600 {told.file}", facts=_facts(told))
+    return Finding(Verdict.GOOD, told.text, facts=_facts(told))
+
+
+async def _to_be_asked_for(source: Source, told: Told, environment: Mapping[str, str]) -> Finding:
+    """What can be known of credentials that are got elsewhere. Only a virtual machine's are got here."""
+    facts = _facts(told)
+    has_yc = await in_thread(lambda: find_yc(environment)) is not None
+    if source.name == "yc" and not has_yc:
+        return Finding(Verdict.PROBLEM, "yc is not on the PATH", "Install it and log in: yc init", facts=facts)
+    if source.name == "keyring" and importlib.util.find_spec("keyring") is None:
+        return Finding(
+            Verdict.PROBLEM,
+            "The keyring cannot be used: its package is not installed",
+            "pip install 'captions[keyring]'",
+            facts=facts,
+        )
+    if source.name == "metadata" or (source.name == "auto" and not has_yc):
+        try:
+            await source.fetch()
+        except (CredentialsError, StreamError) as error:
+            return _none() if source.name == "auto" else Finding(Verdict.PROBLEM, error.message, error.hint)
+        return Finding(Verdict.GOOD, f"a service account's token from {source.where}", facts=facts)
+    found = f"Got when a stream is opened, from {told.where}; captions credentials --fetch tries it"
+    return Finding(Verdict.NOT_CHECKED, found, facts=facts)
 
 
 def look_at_service(asked: Asked, connect: bool) -> Callable[[], Awaitable[Finding]]:

@@ -3,14 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
-from captions.errors import CredentialsError, SettingError
-from captions.recognition.authorization import Found
+from captions.errors import SettingError
 from captions.recognition.chosen import chosen, is_elsewhere
-from captions.recognition.credentials import find_credentials
 from captions.recognition.dialect import Dialect
 from captions.recognition.endpoint import parse_endpoint
+from captions.recognition.iam.sources import find_authorization, none_there
 from captions.recognition.recognizer import Encoding, RecognitionOptions, Recognizer
 from captions.settings import LANGUAGES, Settings
 
@@ -29,19 +27,16 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
     from captions.recognition.remote import RemoteRecognizer
 
     dialect = _dialect(kind)
-    find = partial(find_credentials, environment, settings.credentials_file, settings.folder_id)
+    authorization = find_authorization(settings, environment)
     elsewhere = is_elsewhere(settings)
-    if not elsewhere and find() is None:
-        raise CredentialsError(
-            "SpeechKit needs credentials, and there are none.",
-            "Set API_KEY or IAM_TOKEN in the environment, or name a file with --credentials-file.",
-        )
+    if not elsewhere and authorization is None:
+        raise none_there()
     return RemoteRecognizer(
         dialect,
         settings.endpoint,
         tls=settings.tls,
         ca_file=settings.ca_file,
-        authorization=Found(find),
+        authorization=authorization,
         # Other servers of the same service have its limits; what they cost is not known.
         limits=replace(dialect.limits, billed_seconds=None) if elsewhere else None,
         name=f"recogniser at {parse_endpoint(settings.endpoint)}" if elsewhere else "SpeechKit",

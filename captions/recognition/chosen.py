@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from captions.recognition.credentials import find_credentials
 from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
+from captions.recognition.iam.sources import find_source
 from captions.settings import Settings
 
 
@@ -19,8 +19,7 @@ def chosen(settings: Settings, environment: Mapping[str, str]) -> str:
         return settings.recognizer
     if is_elsewhere(settings):
         return "speechkit-v2"
-    credentials = find_credentials(environment, settings.credentials_file, settings.folder_id)
-    return "local" if credentials is None else "speechkit-v2"
+    return "local" if find_source(settings, environment) is None else "speechkit-v2"
 
 
 def is_elsewhere(settings: Settings) -> bool:

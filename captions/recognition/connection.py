@@ -126,9 +126,7 @@ class Connection:
             self.keepalive_ms *= 2
         details = caller.without_secrets(details)
         own_authority = self._tls is not None and self._tls.authorities is not None
-        at = Circumstances(
-            self.endpoint, self._tls is not None, own_authority, caller.credentials is not None, self._service
-        )
+        at = Circumstances(self.endpoint, self._tls is not None, own_authority, caller.credentials, self._service)
         return StreamError(
             code,
             plain(details),

@@ -4,9 +4,14 @@ Codes are gRPC's names. The service's own texts are known from its documentation
 of the transport were taken from gRPC itself, which gives UNAVAILABLE for everything that keeps it from connecting.
 """
 
+import re
 from dataclasses import dataclass
 
+from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.endpoint import Endpoint
+
+ROLE = "ai.speechkit-stt.user"
+_KEY_NOT_FOUND = re.compile(r"key '[^']*' was not found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,8 @@ class Circumstances:
     tls: bool
     own_authority: bool
     """Whether the endpoint's certificate is checked against a file of the user's."""
-    with_credentials: bool
+    credentials: Credentials | None
+    """With what the stream was opened."""
     service: str = "SpeechKit"
     """What was asked for there, e.g. "SpeechKit v2"."""
 
@@ -63,19 +69,16 @@ def _of_the_link(code: str, text: str, at: Circumstances) -> str:
 
 def _of_the_service(code: str, text: str, at: Circumstances) -> str:
     if "specify folder id" in text:
-        return "A user account needs its folder's id: set FOLDER_ID."
+        return "A user account needs its folder's id: set FOLDER_ID, or use a service account, which needs none."
     if "does not match with service account folder" in text:
-        return "A service account works in its own folder: leave FOLDER_ID unset."
+        return "A service account works in its own folder: leave FOLDER_ID and the setting folder_id unset."
+    if _KEY_NOT_FOUND.search(text):
+        return "The key was deleted: make another, and put it where this one is kept."
     match code:
-        case "UNAUTHENTICATED" if not at.with_credentials:
-            return "Set API_KEY or IAM_TOKEN in the environment, or name a file with the setting credentials_file."
         case "UNAUTHENTICATED":
-            return (
-                "The token or key was not accepted. An IAM token lasts 12 hours at most (a new one: yc iam "
-                "create-token); otherwise check that its account has the role ai.speechkit-stt.user on the folder."
-            )
+            return _of_credentials(at.credentials)
         case "PERMISSION_DENIED":
-            return "Give the account the role ai.speechkit-stt.user on the folder."
+            return f"Give the account the role {ROLE} on the folder."
         case "INVALID_ARGUMENT" if "10mb" in text:
             return "One stream takes 10 MB of audio; another can go on."
         case "INVALID_ARGUMENT":
@@ -91,3 +94,26 @@ def _of_the_service(code: str, text: str, at: Circumstances) -> str:
             return "The recogniser or the network is too slow: another attempt may succeed."
         case _:
             return ""
+
+
+def _of_credentials(credentials: Credentials | None) -> str:
+    """What to do where the credentials of a stream were not accepted; also a missing role comes to that."""
+    if credentials is None:
+        return (
+            "Set API_KEY or IAM_TOKEN in the environment, name a file with the setting credentials_file, or see what "
+            "captions credentials says."
+        )
+    if credentials.kind is Kind.API_KEY:
+        return (
+            "The key was not accepted. Check that it is whole and not deleted, that its scope has "
+            f"yc.ai.speechkitStt.execute, and that its service account has the role {ROLE} on its folder."
+        )
+    if not credentials.renewed:
+        return (
+            "The token was not accepted. It lasts 12 hours at most (another one: yc iam create-token; by a service "
+            f"account's key it is renewed by itself); if it is new, check that its account has the role {ROLE} on the "
+            "folder."
+        )
+    if credentials.service_account:
+        return f"The token is a new one: check that the service account has the role {ROLE} on its folder."
+    return f"The token is a new one: check that its account has the role {ROLE} on the folder, and which folder it is."

@@ -239,7 +239,7 @@ async def _discard(stdout: asyncio.StreamReader) -> None:
 
 def _environment() -> dict[str, str]:
     """Return our environment without what concerns only us: secrets, and the settings of the dashboard."""
-    ours = {"IAM_TOKEN", "API_KEY", "FOLDER_ID"}
+    ours = {"IAM_TOKEN", "API_KEY", "FOLDER_ID", "YC_SERVICE_ACCOUNT_KEY_FILE"}
     return {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("CAPTIONS_")}
 
 

@@ -20,6 +20,12 @@ from captions.doctor.machine import Imports
 from captions.doctor.recognisers import Asked, look_at_credentials, look_at_local, look_at_service
 from captions.settings import Settings
 from tests.local_engine import require_local_engine
+from tests.recognition.iam.keys import key_json
+from tests.recognition.iam.memory_keyring import in_memory
+from tests.recognition.iam.stand_in import Said, StandIn
+from tests.recognition.iam.stand_in import said as answer
+from tests.recognition.iam.yc_tool import asked as asked_for
+from tests.recognition.iam.yc_tool import tool
 from tests.scripted_server import ScriptedServer, ServedStream
 
 SECRET = "AQVN-secret-of-a-test"
@@ -68,12 +74,51 @@ async def test_a_credentials_file_that_others_can_read_is_a_warning(tmp_path: Pa
 
 
 async def test_credentials_that_are_missing_or_broken_are_problems(tmp_path: Path) -> None:
-    finding = await outcome(look_at_credentials(asked(recognizer="speechkit-v2")))
-    assert (finding.verdict, "API_KEY" in finding.mend) == (Verdict.PROBLEM, True)
+    for settings in ({}, {"credentials": "none"}):
+        nowhere = {"YC_METADATA_ADDR": "127.0.0.1:1", "PATH": str(tmp_path)}
+        finding = await outcome(look_at_credentials(asked(nowhere, recognizer="speechkit-v2", **settings)))
+        assert (finding.verdict, "API_KEY" in finding.mend) == (Verdict.PROBLEM, True)
     finding = await outcome(look_at_credentials(asked(credentials_file=str(tmp_path / "none"))))
     assert (finding.verdict, "cannot be read" in finding.found) == (Verdict.PROBLEM, True)
     finding = await outcome(look_at_credentials(asked({"API_KEY": "two words"})))
     assert (finding.verdict, "not usable" in finding.found) == (Verdict.PROBLEM, True)
+
+
+async def test_a_service_accounts_key_is_told_without_being_exchanged(tmp_path: Path) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(key_json())
+    file.chmod(0o600)
+    finding = await outcome(look_at_credentials(asked(credentials_file=str(file))))
+    assert (finding.verdict, finding.found) == (Verdict.GOOD, f"a service account's key from the file {file}")
+    assert finding.facts == {"kind": "KEY", "where": str(file), "folder": False}
+
+
+async def test_a_virtual_machines_token_is_got_to_know_that_there_is_one(tmp_path: Path) -> None:
+    with StandIn() as machine:
+        environment = {"YC_METADATA_ADDR": machine.address, "PATH": str(tmp_path)}
+        machine.says(answer({"access_token": SECRET, "expires_in": 60}))
+        for settings in ({"recognizer": "speechkit-v2"}, {"credentials": "metadata"}):
+            finding = await outcome(look_at_credentials(asked(environment, **settings)))
+            assert (finding.verdict, machine.address in finding.found) == (Verdict.GOOD, True)
+        machine.says(Said(404))
+        finding = await outcome(look_at_credentials(asked(environment, credentials="metadata")))
+        assert (finding.verdict, "has no service account" in finding.found) == (Verdict.PROBLEM, True)
+
+
+async def test_a_tool_and_a_keyring_are_left_alone_but_must_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = await outcome(look_at_credentials(asked({"PATH": str(tmp_path)}, credentials="yc")))
+    assert (finding.verdict, finding.found) == (Verdict.PROBLEM, "yc is not on the PATH")
+    finding = await outcome(look_at_credentials(asked(dict(tool(tmp_path, SECRET)), credentials="yc")))
+    assert (finding.verdict, asked_for(tmp_path)) == (Verdict.NOT_CHECKED, [])
+    keyring = in_memory(monkeypatch)
+    finding = await outcome(look_at_credentials(asked(credentials="keyring")))
+    assert (finding.verdict, keyring.asked) == (Verdict.NOT_CHECKED, 0)
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "keyring" else find_spec(name))
+    finding = await outcome(look_at_credentials(asked(credentials="keyring")))
+    assert (finding.verdict, finding.mend) == (Verdict.PROBLEM, "pip install 'captions[keyring]'")
 
 
 # The endpoint

@@ -42,7 +42,7 @@ def test_credentials_bring_the_cloud_and_settings_override(
 
 def test_the_cloud_without_credentials_is_told_at_once() -> None:
     with pytest.raises(CredentialsError, match="Set API_KEY or IAM_TOKEN"):
-        make_recognizer(Settings(recognizer="speechkit-v2"), {})
+        make_recognizer(Settings(recognizer="speechkit-v2", credentials="none"), {})
 
 
 def test_an_endpoint_that_is_none_is_told_at_once() -> None:
@@ -52,13 +52,13 @@ def test_an_endpoint_that_is_none_is_told_at_once() -> None:
 
 async def test_the_settings_reach_the_wire(tmp_path: Path) -> None:
     credentials = tmp_path / "credentials"
-    credentials.write_text("API_KEY=AQVN\nFOLDER_ID=from-file\n")
+    credentials.write_text("IAM_TOKEN=t1.user\nFOLDER_ID=from-file\n")
 
     async def listen(stream: ServedStream) -> None:
         await stream.config()
         await stream.until_half_close()
 
-    async with ScriptedServer(listen, authorization="Api-Key AQVN") as server:
+    async with ScriptedServer(listen, authorization="Bearer t1.user") as server:
         settings = Settings(endpoint=server.target, tls=False, credentials_file=str(credentials), language="tr-tr")
         recognizer = make_recognizer(settings, {"IAM_TOKEN": "t1.not-this"})
         async with opened(recognizer, recognition_options(settings, recognizer.languages, "C")) as stream:

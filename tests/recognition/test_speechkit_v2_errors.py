@@ -115,7 +115,7 @@ async def test_ids_are_kept_from_the_headers_as_well() -> None:
         (
             "INVALID_ARGUMENT",
             "Specified folder ID 'a' does not match with service account folder ID 'b'",
-            "leave FOLDER_ID unset",
+            "leave FOLDER_ID and the setting folder_id unset",
             ExitCode.REFUSED,
         ),
         ("UNAUTHENTICATED", "The token is invalid", "Set API_KEY or IAM_TOKEN", ExitCode.CREDENTIALS),

@@ -97,9 +97,12 @@ async def test_every_stream_has_a_request_id_of_its_own_and_no_authorization_wit
 
 
 @pytest.mark.parametrize(
-    ("kind", "header"), [(Kind.IAM_TOKEN, "Bearer t1.secret"), (Kind.API_KEY, "Api-Key t1.secret")]
+    ("kind", "header", "folder_id"),
+    [(Kind.IAM_TOKEN, "Bearer t1.secret", "folder"), (Kind.API_KEY, "Api-Key t1.secret", "")],
 )
-async def test_credentials_go_in_the_header_and_their_folder_in_the_settings(kind: Kind, header: str) -> None:
+async def test_credentials_go_in_the_header_and_a_users_folder_in_the_settings(
+    kind: Kind, header: str, folder_id: str
+) -> None:
     async with ScriptedServer(listen_to_the_end, authorization=header) as server:
         recognizer = RemoteRecognizer(
             SPEECHKIT_V2,
@@ -113,7 +116,7 @@ async def test_credentials_go_in_the_header_and_their_folder_in_the_settings(kin
         await recognizer.aclose()
         settings = server.streams[0].settings
         assert settings is not None
-        assert settings.folder_id == "folder"
+        assert settings.folder_id == folder_id  # an API key is a service account's, which has a folder of its own
 
 
 async def test_every_chunk_of_every_response_comes_in_order() -> None:

@@ -1,11 +1,14 @@
-"""Where credentials are found, and how they stay secret."""
+"""Credentials as a person writes them down, and how they stay secret."""
 
 from pathlib import Path
 
 import pytest
 
 from captions.errors import CredentialsError
-from captions.recognition.credentials import Credentials, Kind, find_credentials
+from captions.recognition.credentials import Credentials, Kind
+from captions.recognition.iam.key import ServiceAccountKey
+from captions.recognition.iam.written import KEY_FILE, LONGEST_FILE, in_environment, in_file
+from tests.recognition.iam.keys import KEY_ID, key_json, pem
 
 
 @pytest.fixture
@@ -29,12 +32,54 @@ def credentials_file(tmp_path: Path) -> Path:
 def test_the_environment_is_read_as_the_services_examples_name_it(
     environment: dict[str, str], expected: Credentials | None
 ) -> None:
-    assert find_credentials(environment) == expected
+    assert in_environment(environment) == expected
 
 
 def test_a_folder_from_the_settings_goes_before_the_environments() -> None:
-    found = find_credentials({"API_KEY": "k", "FOLDER_ID": "theirs"}, folder_id="mine")
-    assert found == Credentials(Kind.API_KEY, "k", "mine")
+    found = in_environment({"IAM_TOKEN": "t1.k", "FOLDER_ID": "theirs"}, "mine")
+    assert found == Credentials(Kind.IAM_TOKEN, "t1.k", "mine")
+
+
+def test_a_service_accounts_credentials_have_no_folder() -> None:
+    found = in_environment({"API_KEY": "k", "FOLDER_ID": "theirs"}, "mine")
+    assert isinstance(found, Credentials)
+    assert (found.service_account, found.folder_id) == (True, "")
+    assert Credentials(Kind.IAM_TOKEN, "t1.k", "mine", service_account=True).folder_id == ""
+
+
+def test_a_key_is_named_in_the_environment_or_stands_there(credentials_file: Path) -> None:
+    credentials_file.write_text(key_json())
+    for value in (str(credentials_file), key_json()):
+        key = in_environment({KEY_FILE: value})
+        assert isinstance(key, ServiceAccountKey)
+        assert key.id == KEY_ID
+        assert in_environment({KEY_FILE: value}, key_file=False) is None
+        assert in_environment({KEY_FILE: value, "API_KEY": "k"}) == Credentials(Kind.API_KEY, "k")
+
+
+def test_a_file_that_is_named_as_a_keys_must_be_one(credentials_file: Path) -> None:
+    credentials_file.write_text("API_KEY=AQVN-secret")
+    with pytest.raises(CredentialsError, match="is no service account's key") as caught:
+        in_environment({KEY_FILE: str(credentials_file)})
+    assert "AQVN" not in str(caught.value)
+    with pytest.raises(CredentialsError, match="No such file"):
+        in_environment({KEY_FILE: "/nowhere/key.json"})
+
+
+def test_a_file_may_be_a_service_accounts_key(credentials_file: Path) -> None:
+    credentials_file.write_text("\ufeff\n" + key_json(), encoding="utf-8")
+    key = in_file(str(credentials_file))
+    assert isinstance(key, ServiceAccountKey)
+    assert key.private_key.startswith("-----BEGIN PRIVATE KEY-----")
+    assert pem().splitlines()[3] not in repr(key)
+
+
+def test_of_a_file_that_can_be_none_no_more_is_read_than_credentials_have(credentials_file: Path) -> None:
+    credentials_file.write_bytes(b"#" * 10 * LONGEST_FILE)
+    with pytest.raises(CredentialsError, match="holds neither"):
+        in_file(str(credentials_file))
+    with pytest.raises(CredentialsError, match="cannot be read"):
+        in_file("\0")
 
 
 @pytest.mark.parametrize(
@@ -48,13 +93,7 @@ def test_a_folder_from_the_settings_goes_before_the_environments() -> None:
 )
 def test_a_file_is_read_as_a_shell_would(credentials_file: Path, content: str, expected: Credentials) -> None:
     credentials_file.write_text(content, encoding="utf-8")
-    assert find_credentials({}, str(credentials_file)) == expected
-
-
-def test_with_a_file_the_environment_does_not_count(credentials_file: Path) -> None:
-    credentials_file.write_text("IAM_TOKEN=t1.file")
-    found = find_credentials({"API_KEY": "AQVN", "FOLDER_ID": "theirs"}, str(credentials_file))
-    assert found == Credentials(Kind.IAM_TOKEN, "t1.file")
+    assert in_file(str(credentials_file)) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +110,7 @@ def test_a_file_without_credentials_is_told(credentials_file: Path, content: byt
     if content is not None:
         credentials_file.write_bytes(content)
     with pytest.raises(CredentialsError, match=words) as caught:
-        find_credentials({"API_KEY": "AQVN"}, str(credentials_file))
+        in_file(str(credentials_file))
     assert "t1.alone" not in str(caught.value)
 
 
