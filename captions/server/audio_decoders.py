@@ -302,4 +302,4 @@ OGG_OPUS = Encoding(partial(FFmpegDecoder, "ogg", ("opus", "libopus"), b"OggS", 
 WAV = Encoding(WavDecoder, 32_000)
 """A second is one at 16 kHz."""
 MP3 = Encoding(partial(FFmpegDecoder, "mp3", ("mp3", "mp3float"), b"", "MP3 stream"), 8_000)
-"""A second is one of speech at 64 kbit/s. Encoders put silence before the sound, 25 to 70 ms, which counts as sound."""
+"""A second is one of speech at 64 kbit/s. Encoders put 20 to 140 ms of silence before the sound; it counts as sound."""

@@ -12,11 +12,13 @@ from captions.settings import SERVE_TOKEN_VARIABLE
 DEFAULT_LISTEN = "127.0.0.1:50051"
 
 DESCRIPTION = """\
-Serve the recogniser on this machine to any client of SpeechKit's streaming API v2, unchanged: the service, its limits
-and its errors are imitated. It recognises English (en-US; auto means that too), in LINEAR16_PCM and OGG_OPUS. The
-settings profanity_filter, raw_results and literature_text are taken and change nothing, and all models are one; the
-trailing metadata x-ignored-settings names what was asked for in vain. When it is ready it prints one line,
-"listening on ADDRESS, languages CODES". SIGTERM and Ctrl-C end it after open streams got their finals.
+Serve the recogniser on this machine to any client of SpeechKit's streaming API, v2 and v3 at the same address,
+unchanged: the service, its limits and its errors are imitated. It recognises English (en-US; auto means that too), in
+LINEAR16_PCM and OGG_OPUS, by v3 in WAV and MP3 too. All models are one. What is asked for and cannot be done changes
+nothing, such as the profanity filter, and is named in the trailing metadata x-ignored-settings. In v2 text comes as the
+engine writes it; in v3 raw, and with normalisation and literature_text as the engine writes it in final_refinement.
+When it is ready it prints one line, "listening on ADDRESS, languages CODES". SIGTERM and Ctrl-C end it after open
+streams got their finals.
 """
 EPILOG = f"""\
 Clients must send a token (authorization: Bearer TOKEN or Api-Key TOKEN) when one is set, in the file of --token-file
@@ -75,7 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--deliver-pending", action="store_true", help="send what is not final yet before a limit ends a stream"
     )
     limits.add_argument(
-        "--needs-folder", action="store_true", help="refuse streams without folder_id, as for user accounts"
+        "--needs-folder",
+        action="store_true",
+        help="refuse streams without folder_id (v3: x-folder-id), as the service does of users",
     )
     limits.add_argument("--unlimited", action="store_true", help="none of the service's limits, whatever is said above")
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from captions.proto import stt_v3_pb2 as pb
-from tests.server.clients import silence
+from tests.server.clients import config, silence
 from tests.server.clients_v3 import (
     END_OF_UTTERANCE,
     EXTERNAL,
@@ -15,7 +15,6 @@ from tests.server.clients_v3 import (
     all_but,
     chunk,
     chunks,
-    contained,
     only,
     options,
     raw,
@@ -51,7 +50,7 @@ def pcm(**given: int) -> pb.AudioFormatOptions:
         ({"audio_format": pcm(audio_encoding=0)}, {}, ["audio_encoding", "LINEAR16_PCM"]),
         ({"audio_format": pcm(audio_encoding=9)}, {}, ["audio_encoding", "LINEAR16_PCM", "9"]),
         (
-            {"audio_format": contained(pb.ContainerAudio.CONTAINER_AUDIO_TYPE_UNSPECIFIED)},
+            {"audio_format": pb.AudioFormatOptions(container_audio=pb.ContainerAudio())},
             {},
             ["WAV or OGG_OPUS or MP3"],
         ),
@@ -170,8 +169,6 @@ async def test_a_client_that_sends_nothing_for_too_long_is_ended_though_it_was_t
 
 
 async def test_the_quota_counts_streams_of_all_versions(serving_tones: Serving) -> None:
-    from tests.server.clients import config
-
     client = await serving_tones(opens_per_second=2)
     async with asyncio.timeout(10):
         while True:
