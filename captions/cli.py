@@ -31,8 +31,9 @@ SOURCE is one of
   sample                                                the recording that comes with the recogniser
 A path that begins with ./ is never taken for another of these.
 
-Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a user account) or from
---credentials-file, never from a flag. Without any, speech is recognised on this machine.
+Credentials come from the environment (IAM_TOKEN or API_KEY, and FOLDER_ID for a user account), from a file, the
+system's keyring, a virtual machine or yc, never from a flag (`captions credentials` shows them). Without any, speech is
+recognised on this machine.
 """
 COMPLETION = """\
 For the shell that is open, and in its start-up file for every one:
@@ -130,6 +131,11 @@ def build_parser() -> argparse.ArgumentParser:
     from captions.archive.command import add_arguments as add_archive_commands
 
     add_archive_commands(command)
+
+    credentials = command("credentials", "Show where credentials come from, or keep some in the system's keyring.")
+    from captions.recognition.iam.command import add_arguments as add_credentials_arguments
+
+    add_credentials_arguments(credentials)
 
     doctor = command("doctor", "Look at all that captions needs here, and say what mends what is wrong.")
     from captions.doctor.command import add_arguments as add_doctor_arguments
@@ -315,6 +321,12 @@ def _settings(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _credentials(arguments: argparse.Namespace) -> int:
+    from captions.recognition.iam.command import run
+
+    return run(arguments, _load(arguments), os.environ)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from captions.doctor.command import run
     from captions.remembered import recall
@@ -342,6 +354,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "devices": _devices,
     "settings": _settings,
     **dict.fromkeys(("sessions", "search", "follow", "show", "export", "redo", "title"), _archive),
+    "credentials": _credentials,
     "doctor": _doctor,
     "completion": _completion,
 }

@@ -313,9 +313,9 @@ class Settings:
     )
     credentials: str = _setting(
         "auto",
-        "Where credentials come from: auto (the first that there is of credentials_file, environment and, for a "
-        "recognizer that is named, metadata and yc), none, keyring (captions credentials keep), metadata (of the "
-        "virtual machine) or yc (the tool's token).",
+        "Where credentials come from: auto (the first that there is of credentials_file, environment and, where "
+        "SpeechKit is named as recognizer, metadata and yc), none, environment, keyring (captions credentials keep), "
+        "metadata (the virtual machine's service account) or yc (whoever is logged in with the tool).",
         Group.CONNECTION,
         choices=("auto", "none", "environment", "keyring", "metadata", "yc"),
     )
@@ -332,7 +332,7 @@ class Settings:
     )
     folder_id: str = _setting(
         "",
-        "Folder of a user account (a service account has its own).",
+        "Folder of a user account; none is sent for a service account, which has its own.",
         Group.CONNECTION,
         service_variable="FOLDER_ID",
     )

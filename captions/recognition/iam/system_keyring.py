@@ -41,6 +41,11 @@ class Keyring:
         return await token_of(kept, self._exchange)
 
 
+def check() -> None:
+    """Raise CredentialsError where the package is not installed."""
+    _keyring()
+
+
 async def recall(folder_id: str = "") -> Written | None:
     """Return what is kept, None where nothing is. Raises CredentialsError."""
     text: str | None = await _do(lambda: _keyring().get_password(SERVICE, USER))

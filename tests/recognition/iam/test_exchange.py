@@ -198,6 +198,7 @@ def test_a_key_is_read_as_the_tool_writes_it(warning: bool) -> None:
         (key_json(private_key="MIIEvSecret"), "is not PEM"),
         (json.dumps({"type": "service_account", "private_key": "SECRET"}), "has no id and no service_account_id"),
     ],
+    ids=["cut off", "no id", "no key", "no account", "no PEM", "another cloud's"],  # keys are not for a test's output
 )
 def test_what_is_no_key_is_told_without_being_shown(text: str, words: str) -> None:
     with pytest.raises(CredentialsError, match=words) as caught:
