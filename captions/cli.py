@@ -13,7 +13,7 @@ from captions import __version__
 from captions.errors import CaptionsError, ExitCode, SettingError
 from captions.plain import WORDS
 from captions.plain_text import plain
-from captions.settings import ROWS, Group, Loaded, Settings, load, log_folder, nearest
+from captions.settings import ROWS, Group, Loaded, Setting, Settings, load, log_folder, nearest
 from captions.settings_file import settings_file, toml
 
 DESCRIPTION = "Live captions in a terminal, from a microphone or a file, through a streaming speech recogniser."
@@ -316,7 +316,8 @@ def _settings(arguments: argparse.Namespace) -> int:
             if row.group is group:
                 value = getattr(loaded.settings, row.name)
                 choices = f" One of: {', '.join(map(str, row.choices))}." if row.choices else ""
-                print(f"\n# {row.help}{choices}\n# From: {plain(loaded.origin[row.name])}\n{row.name} = {toml(value)}")
+                meaning, origin = row.help + choices + _for_whom(row), plain(loaded.origin[row.name])
+                print(f"\n# {meaning}\n# From: {origin}\n{row.name} = {toml(value)}")
     print(f'\n# Keys of the dashboard, by what they do; several as in "p,f5", none as ""\n\n{table(loaded.keys)}')
     return ExitCode.OK
 
@@ -325,6 +326,23 @@ def _credentials(arguments: argparse.Namespace) -> int:
     from captions.recognition.iam.command import run
 
     return run(arguments, _load(arguments), os.environ)
+
+
+def _for_whom(row: Setting) -> str:
+    """The sentence that says to which recognisers a setting means something, empty where that is all of them."""
+    chosen = ROWS["recognizer"]
+    labels = {each: chosen.label_of(each) for each in chosen.choices if each != "auto"}
+    without = [label for each, label in labels.items() if row.recognizers and each not in row.recognizers]
+    if not without:
+        return ""
+    if len(without) == 1:
+        return f" Not for {_within(without[0])}."
+    return f" Only for {' and '.join(_within(label) for label in labels.values() if label not in without)}."
+
+
+def _within(label: str) -> str:
+    """A recogniser's label as it stands within a sentence."""
+    return "this machine" if label == "This machine" else label
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -27,7 +27,7 @@ from captions.recognition.recognizer import Recognizer
 from captions.recognition.session import Session
 from captions.recognition.silence_hints import SilenceHints
 from captions.recognition.stabilizer import Stabilizer
-from captions.settings import Settings, data_folder
+from captions.settings import ROWS, Settings, data_folder
 from captions.transcript.formats import About
 from captions.transcript.journal import reopen_journal
 from captions.transcript.keeper import Keeper
@@ -117,6 +117,8 @@ class Engine:
         """Wakes the stabiliser that has held something back for long enough first."""
         self._delays_told = 0.0
         self._retiring: set[asyncio.Task[None]] = set()
+        self._changing = asyncio.Lock()
+        """Held while a recogniser is made, so that changes take turns."""
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
 
@@ -124,6 +126,11 @@ class Engine:
     def journal(self) -> Path | None:
         """The file in which the session is kept, once there is one."""
         return self._keeper.path
+
+    @property
+    def recognizer(self) -> str:
+        """Who listens, by the value of the setting and never `auto`; empty until that is known."""
+        return self._recognizer.kind if self._recognizer is not None else ""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -153,11 +160,12 @@ class Engine:
                 self._keeper.also = await asyncio.to_thread(_live_file, self.settings)
             if self.settings.title:
                 self._give_title()
-            recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
-            session = Session(
-                self._listening(recognizer), self._event, give_up_after=self._give_up_after, captured=self._captured
-            )
-            self._recognizer, self._session = recognizer, session
+            async with self._changing:
+                recognizer = await asyncio.to_thread(make_recognizer, self.settings, self._environment)
+                session = Session(
+                    self._listening(recognizer), self._event, give_up_after=self._give_up_after, captured=self._captured
+                )
+                self._recognizer, self._session = recognizer, session
             tasks |= {asyncio.create_task(self._start(session, recognizer)), asyncio.create_task(session.run())}
             while not stopped.done():
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -183,33 +191,44 @@ class Engine:
         else:
             self._session.use_input(name)
 
-    def change_settings(self, settings: Settings) -> None:
-        """Put other settings in force at once; the transcript stays. Raises CredentialsError and SettingError."""
+    async def change_settings(self, settings: Settings) -> None:
+        """Put other settings in force; the transcript stays, and they hold when this returns.
+
+        Changes take turns, in the order in which they are asked for, also with the start. Raises CredentialsError and
+        SettingError; then all is as it was.
+        """
         check_options(settings)
-        before, session = self.settings, self._session
+        same_input = settings.input == self.settings.input
+        async with self._changing:
+            if same_input:  # another may have been chosen meanwhile: it waits for no turn
+                settings = dataclasses.replace(settings, input=self.settings.input)
+            before = self.settings
+            changes = {row: value for row in ROWS if (value := getattr(settings, row)) != getattr(before, row)}
+            recognizer = None
+            if self._session is not None and not changes.keys().isdisjoint(CONNECTION):
+                recognizer = await asyncio.to_thread(make_recognizer, settings, self._environment)
+            if self._stopping is None:
+                self.settings = dataclasses.replace(self.settings, **changes)
+                self._put_in_force(changes, recognizer)
+
+    def _put_in_force(self, changes: Mapping[str, Any], recognizer: Recognizer | None) -> None:
+        """Act on changes of the settings; `recognizer` is the one to be heard by from now on, if another."""
+        session, previous = self._session, self._recognizer
         if session is None:
-            self.settings = settings
             return
-
-        def differ(names: tuple[str, ...]) -> bool:
-            return any(getattr(before, name) != getattr(settings, name) for name in names)
-
-        if differ(CONNECTION):
-            recognizer = make_recognizer(settings, self._environment)
-            previous, self._recognizer = self._recognizer, recognizer
-            self.settings = settings
+        if recognizer is not None:
+            self._recognizer = recognizer
             session.use_listening(self._listening(recognizer))
+            self._background(self._prepare(recognizer))
             if previous is not None:
                 self._background(self._retire(session, previous))
-        elif differ(RECOGNITION) and self._recognizer is not None:
-            self.settings = settings
-            session.use_listening(self._listening(self._recognizer))
-        self.settings = settings
-        self._change_stability(settings.stability)
-        if before.title != settings.title:
+        elif previous is not None and not changes.keys().isdisjoint(RECOGNITION):
+            session.use_listening(self._listening(previous))
+        self._change_stability(self.settings.stability)
+        if "title" in changes:
             self._give_title()
-        if before.input != settings.input:
-            self.use_input(settings.input)
+        if "input" in changes:
+            self.use_input(self.settings.input)
 
     def pause(self) -> None:
         """Stop listening until `resume`."""
@@ -325,6 +344,11 @@ class Engine:
             kept_seconds=60.0 * settings.keep_minutes,
             limits=_limits(settings, recognizer.limits),
         )
+
+    async def _prepare(self, recognizer: Recognizer) -> None:
+        """Have a recogniser that takes over get ready while the one before it is heard out."""
+        with contextlib.suppress(CaptionsError):  # told when a stream is opened
+            await recognizer.prepare()
 
     async def _retire(self, session: Session, recognizer: Recognizer) -> None:
         try:

@@ -25,6 +25,11 @@ LANGUAGES = (
 """Language codes of the service's model `general` (`pt-BR`: `general:rc` only), from its documentation."""
 
 
+_SPEECHKIT = ("speechkit-v2", "speechkit-v3")
+_ELSEWHERE = ("auto", *_SPEECHKIT, "vosk")
+_ALL_BUT_VOSK = ("auto", "local", *_SPEECHKIT)
+
+
 class Group(StrEnum):
     """Which part of the sidebar and of `captions settings` a setting stands in."""
 
@@ -54,7 +59,10 @@ class Setting:
     suggestions: tuple[str, ...] = ()
     service_variable: str = ""
     recognizers: tuple[str, ...] = ()
-    """Values of the setting `recognizer` to which it means something; empty for all."""
+    """Values of the setting `recognizer` to which it means something; empty for all. `auto` stands where it does so to
+    whatever that may come to, or decides what it comes to."""
+    choice_labels: tuple[str, ...] = ()
+    """What the choices are called on the screen, in their order, where not by themselves."""
 
     @property
     def flag(self) -> str:
@@ -65,6 +73,17 @@ class Setting:
     def variable(self) -> str:
         """The environment variable, e.g. `CAPTIONS_SAMPLE_RATE`."""
         return "CAPTIONS_" + self.name.upper()
+
+    def concerns(self, chosen: str, in_use: str) -> bool:
+        """Whether it means something to a recogniser.
+
+        `chosen` is the value of the setting `recognizer`, `in_use` who that has come to; empty while it is not known.
+        """
+        return not self.recognizers or chosen in self.recognizers or in_use in self.recognizers
+
+    def label_of(self, choice: object) -> str:
+        """Return what one of the choices is called on the screen."""
+        return self.choice_labels[self.choices.index(choice)] if self.choice_labels else str(choice)
 
     def parse(self, value: object, where: str) -> Any:
         """Return `value` as this setting's type; a text is converted. Raises SettingError, naming `where` it stood."""
@@ -168,6 +187,7 @@ class Settings:
         "speechkit-v3 or vosk.",
         Group.RECOGNITION,
         choices=("auto", "local", "speechkit-v2", "speechkit-v3", "vosk"),
+        choice_labels=("Automatic", "This machine", "SpeechKit v2", "SpeechKit v3", "vosk"),
         sidebar=True,
         label="Recogniser",
     )
@@ -177,11 +197,13 @@ class Settings:
         Group.RECOGNITION,
         suggestions=LANGUAGES,
         sidebar=True,
+        recognizers=_ALL_BUT_VOSK,
     )
     more_languages: str = _setting(
         "",
         "Further languages that may be spoken, with commas, such as en-US,de-DE.",
         Group.RECOGNITION,
+        sidebar=True,
         recognizers=("speechkit-v3",),
     )
     local_engine: str = _setting(
@@ -190,6 +212,8 @@ class Settings:
         "English, whisper for all else).",
         Group.RECOGNITION,
         choices=("auto", "moonshine", "whisper"),
+        choice_labels=("Automatic", "moonshine", "whisper"),
+        sidebar=True,
         recognizers=("local",),
     )
     whisper_model: str = _setting(
@@ -197,6 +221,7 @@ class Settings:
         "Model of the engine whisper: tiny, base or small, or the folder that holds one (captions models lists them).",
         Group.RECOGNITION,
         suggestions=("tiny", "base", "small"),
+        sidebar=True,
         recognizers=("local",),
     )
     model: str = _setting(
@@ -205,7 +230,7 @@ class Settings:
         Group.RECOGNITION,
         suggestions=("general", "general:rc", "general:deprecated"),
         sidebar=True,
-        recognizers=("speechkit-v2", "speechkit-v3"),
+        recognizers=_SPEECHKIT,
     )
     sample_rate: int = _setting(
         16_000,
@@ -221,6 +246,7 @@ class Settings:
         Group.RECOGNITION,
         choices=("LINEAR16_PCM", "OGG_OPUS"),
         sidebar=True,
+        recognizers=_ALL_BUT_VOSK,
     )
     partial_results: bool = _setting(
         True, "Show text while it is being said, before it is final.", Group.RECOGNITION, sidebar=True
@@ -235,19 +261,28 @@ class Settings:
         remembered=True,
         label="Text",
     )
-    profanity_filter: bool = _setting(False, "Mask profanity.", Group.RECOGNITION, sidebar=True)
-    raw_results: bool = _setting(False, "Numbers as words instead of digits.", Group.RECOGNITION, sidebar=True)
-    literature_text: bool = _setting(
-        False, "Ask for punctuation and capital letters (the service may ignore it).", Group.RECOGNITION, sidebar=True
+    profanity_filter: bool = _setting(False, "Mask profanity.", Group.RECOGNITION, sidebar=True, recognizers=_SPEECHKIT)
+    raw_results: bool = _setting(
+        False, "Numbers as words instead of digits.", Group.RECOGNITION, sidebar=True, recognizers=_SPEECHKIT
     )
-    single_utterance: bool = _setting(False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True)
+    literature_text: bool = _setting(
+        False,
+        "Ask for punctuation and capital letters (the service may ignore it).",
+        Group.RECOGNITION,
+        sidebar=True,
+        recognizers=_SPEECHKIT,
+    )
+    single_utterance: bool = _setting(
+        False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True, recognizers=_ALL_BUT_VOSK
+    )
     eou_sensitivity: str = _setting(
         "default",
         "How soon an utterance ends: default, or high (sooner, and now and then too soon).",
         Group.RECOGNITION,
         choices=("default", "high"),
-        recognizers=("speechkit-v3",),
         label="End of utterance",
+        sidebar=True,
+        recognizers=("speechkit-v3",),
     )
     max_pause_ms: int = _setting(
         0,
@@ -256,8 +291,9 @@ class Settings:
         minimum=0,
         maximum=10_000,
         unit="ms",
-        recognizers=("speechkit-v3",),
         label="Longest pause",
+        sidebar=True,
+        recognizers=("speechkit-v3",),
     )
     block_ms: int = _setting(
         100, "How much audio is sent at a time.", Group.RECOGNITION, minimum=20, maximum=1_000, unit="ms"
@@ -269,6 +305,7 @@ class Settings:
         minimum=0,
         maximum=3_600,
         unit="s",
+        recognizers=("auto", *_SPEECHKIT),
     )
     keep_minutes: int = _setting(
         10,
@@ -299,17 +336,31 @@ class Settings:
         "Address of the service, HOST:PORT or unix:PATH.",
         Group.CONNECTION,
         sidebar=True,
+        recognizers=_ELSEWHERE,
     )
     tls: bool = _setting(
-        True, "Encrypt the connection. Without it, credentials go to this machine only.", Group.CONNECTION
+        True,
+        "Encrypt the connection. Without it, credentials go to this machine only.",
+        Group.CONNECTION,
+        recognizers=_ELSEWHERE,
     )
-    ca_file: str = _setting("", "PEM file of the certificate authority of the endpoint.", Group.CONNECTION)
+    ca_file: str = _setting(
+        "", "PEM file of the certificate authority of the endpoint.", Group.CONNECTION, recognizers=_ELSEWHERE
+    )
     client_certificate: str = _setting(
-        "", "PEM file of the certificate by which the endpoint knows this client.", Group.CONNECTION
+        "",
+        "PEM file of the certificate by which the endpoint knows this client.",
+        Group.CONNECTION,
+        recognizers=_ELSEWHERE,
     )
-    client_key: str = _setting("", "PEM file of that certificate's private key.", Group.CONNECTION)
+    client_key: str = _setting(
+        "", "PEM file of that certificate's private key.", Group.CONNECTION, recognizers=_ELSEWHERE
+    )
     metadata_file: str = _setting(
-        "", "File with lines NAME: VALUE, sent to the endpoint as metadata with every stream.", Group.CONNECTION
+        "",
+        "File with lines NAME: VALUE, sent to the endpoint as metadata with every stream.",
+        Group.CONNECTION,
+        recognizers=_ELSEWHERE,
     )
     credentials: str = _setting(
         "auto",
@@ -318,23 +369,27 @@ class Settings:
         "metadata (the virtual machine's service account) or yc (whoever is logged in with the tool).",
         Group.CONNECTION,
         choices=("auto", "none", "environment", "keyring", "metadata", "yc"),
+        recognizers=_ELSEWHERE,
     )
     credentials_file: str = _setting(
         "",
         "A service account's key (JSON), or a file with IAM_TOKEN=, API_KEY= and FOLDER_ID= lines, instead of the "
         "environment.",
         Group.CONNECTION,
+        recognizers=_ELSEWHERE,
     )
     iam_endpoint: str = _setting(
         "iam.api.cloud.yandex.net:443",
         "Address at which a service account's key is exchanged for a token.",
         Group.CONNECTION,
+        recognizers=("auto", *_SPEECHKIT),
     )
     folder_id: str = _setting(
         "",
         "Folder of a user account; none is sent for a service account, which has its own.",
         Group.CONNECTION,
         service_variable="FOLDER_ID",
+        recognizers=("auto", *_SPEECHKIT),
     )
     theme: str = _setting(
         "dark",

@@ -39,8 +39,12 @@ class Told:
     async def until(self, wanted: Callable[[Event], bool]) -> None:
         async with asyncio.timeout(20):
             while not any(wanted(event) for event in self.events):
-                self._came.clear()
-                await self._came.wait()
+                await self.next()
+
+    async def next(self) -> None:
+        """Wait for another event."""
+        self._came.clear()
+        await self._came.wait()
 
 
 def is_phase(phase: Phase) -> Callable[[Event], bool]:
@@ -83,7 +87,7 @@ async def test_another_endpoint_takes_over_and_the_transcript_is_one(tmp_path: P
         engine = Engine(settings, told, environment={}, folder=tmp_path)
         running = asyncio.create_task(engine.run())
         await told.until(is_phase(Phase.LISTENING))
-        engine.change_settings(settings.changed("endpoint", second.target))
+        await engine.change_settings(settings.changed("endpoint", second.target))
         await asyncio.wait_for(second.stream(0), 10)
         await told.until(lambda event: isinstance(event, Final))
         await engine.stop()
@@ -103,7 +107,7 @@ async def test_a_setting_that_cannot_be_is_refused_and_the_session_goes_on(tmp_p
         running = asyncio.create_task(engine.run())
         await told.until(is_phase(Phase.LISTENING))
         with pytest.raises(CredentialsError):
-            engine.change_settings(Settings(input="sample", recognizer="speechkit-v2", credentials="none"))
+            await engine.change_settings(Settings(input="sample", recognizer="speechkit-v2", credentials="none"))
         assert engine.settings == settings
         await engine.stop()
         await running
@@ -162,9 +166,9 @@ async def test_another_stability_holds_for_the_partial_that_is_shown(tmp_path: P
     settings = Settings(input=minute_of_sound, stability="raw")
     async with told_by(says_three_words, settings, tmp_path) as (engine, told):
         await told.until(shows("it was the"))
-        engine.change_settings(engine.settings.changed("stability", "calm"))
+        await engine.change_settings(engine.settings.changed("stability", "calm"))
         assert shows("")(told.events[-1])
-        engine.change_settings(engine.settings.changed("stability", "raw"))
+        await engine.change_settings(engine.settings.changed("stability", "raw"))
         assert shows("it was the")(told.events[-1])
 
 
@@ -210,7 +214,7 @@ async def test_a_title_holds_from_the_start_and_can_be_changed(tmp_path: Path, m
         await told.until(lambda event: isinstance(event, Final))
         assert engine.journal is not None
         before = read_session(engine.journal)
-        engine.change_settings(engine.settings.changed("title", "Budget — бюджет"))
+        await engine.change_settings(engine.settings.changed("title", "Budget — бюджет"))
         await engine.stop()
     after = read_session(engine.journal)
     assert before is not None
@@ -226,7 +230,7 @@ async def test_the_file_that_was_asked_for_has_the_captions_while_they_come_and_
     async with told_by(says_at_once, settings, tmp_path / "sessions") as (engine, told):
         await told.until(lambda event: isinstance(event, Final))
         assert "heard" in output.read_text()
-        engine.change_settings(engine.settings.changed("title", "Budget"))
+        await engine.change_settings(engine.settings.changed("title", "Budget"))
         await engine.stop()
     assert output.read_text().startswith("# Budget")
     assert "heard" in output.read_text()

@@ -115,6 +115,10 @@ class CaptionsApp(TerminalApp):
         self._figures_shown = False
         self._suggested = False
         self._readings = 0
+        self._changing = asyncio.Lock()
+        """Held while a setting is put in force, so that changes take turns."""
+        self._wanted: dict[str, object] = {}
+        """The newest change of each setting."""
         self._started = datetime.now(UTC)
         self._told: list[Entry] = []
         """All of the session that lasts, also what is cleared from the screen."""
@@ -159,8 +163,7 @@ class CaptionsApp(TerminalApp):
         """Take the engine before it runs, with what was changed while there was none."""
         self.engine = engine
         self._started, self._told = datetime.now(UTC), []
-        if engine.settings != self.settings:
-            engine.change_settings(self.settings)
+        engine.settings = self.settings
 
     # What the engine says
 
@@ -205,8 +208,7 @@ class CaptionsApp(TerminalApp):
         self._show_state(message.state)
         if message.state.phase in {Phase.PAUSED, Phase.ENDED, Phase.NO_INPUT, Phase.FAILED}:
             self.meter.show(None)
-        if self.engine is not None:
-            self.sidebar.load_languages(self.engine.languages)
+        self._show_recognizer()
 
     @on(EngineFailed)
     def _engine_failed(self, message: EngineFailed) -> None:
@@ -220,6 +222,11 @@ class CaptionsApp(TerminalApp):
         self.status.show_state(state)
         if self._reading is not None:
             self._reading.show_state(state)
+
+    def _show_recognizer(self) -> None:
+        """Show in the settings who listens, and what can be asked of it."""
+        if self.engine is not None:
+            self.sidebar.load_recognizer(self.engine.recognizer, self.engine.languages)
 
     # What the screen costs
 
@@ -257,18 +264,45 @@ class CaptionsApp(TerminalApp):
 
     def change_setting(self, name: str, value: object) -> None:
         """Change one setting and put it in force. What is wrong with a value is said at its field."""
-        field = self.sidebar.fields[name]
+        if ROWS[name].group is Group.DISPLAY:
+            self._change_display(name, value)
+        else:
+            self.run_worker(self._change(name, value), group="settings")
+
+    async def _change(self, name: str, value: object) -> None:
+        """Put a value in force once those are that were chosen before it, unless a newer one waits by then."""
+        self._wanted[name] = wanted = object()
+        async with self._changing:
+            if self._wanted[name] is not wanted:
+                return
+            try:
+                settings = self.settings.changed(name, value, label_of(ROWS[name]))
+                if self.engine is not None:
+                    await self.engine.change_settings(settings)
+            except CaptionsError as error:
+                self._refuse(name, error)
+                return
+            # Another input may have been chosen meanwhile: it waits for nobody.
+            self._take(name, self.settings.changed(name, getattr(settings, name)))
+            self.sidebar.fields[name].load(getattr(settings, name))
+            self._show_recognizer()
+        mends = name == "recognizer" or ROWS[name].group is Group.CONNECTION
+        if mends and self.engine is None and self._exit_code:
+            self.action_restart()
+
+    def _refuse(self, name: str, error: CaptionsError) -> None:
+        self.sidebar.fields[name].show_error(str(error))
+        if not self.sidebar.display:
+            self.tell(str(error), "error")
+
+    def _change_display(self, name: str, value: object) -> None:
         try:
             settings = self.settings.changed(name, value, label_of(ROWS[name]))
-            if ROWS[name].group is not Group.DISPLAY and (engine := self._session_or_tell()):
-                engine.change_settings(settings)
         except CaptionsError as error:
-            field.show_error(str(error))
-            if not self.sidebar.display:
-                self.tell(str(error), "error")
+            self._refuse(name, error)
             return
         self._take(name, settings)
-        field.load(getattr(settings, name))
+        self.sidebar.fields[name].load(getattr(settings, name))
         if name == "theme":
             self.theme = THEMES[settings.theme].name
         elif name == "low_bandwidth":
@@ -286,7 +320,9 @@ class CaptionsApp(TerminalApp):
     async def action_save_settings(self) -> None:
         """Write what was changed here into the settings file."""
         for name, value in self.sidebar.typed().items():
-            self.change_setting(name, value)
+            await self._change(name, value)
+        async with self._changing:
+            pass  # what was chosen before is saved too
         if not (changes := self.choices.unsaved):
             self.tell("There is nothing to save.")
             return
@@ -361,17 +397,18 @@ class CaptionsApp(TerminalApp):
         title = next((entry.title for entry in reversed(self._told) if isinstance(entry, Titled)), "")
         ask_and_export(self, About(self._started, title=title), self._told)
 
-    def _next_choice(self, name: str) -> None:
+    def _next_choice(self, name: str) -> object:
         choices = ROWS[name].choices
-        self.change_setting(name, choices[(choices.index(getattr(self.settings, name)) + 1) % len(choices)])
+        return choices[(choices.index(getattr(self.settings, name)) + 1) % len(choices)]
 
     def action_theme(self) -> None:
         """Change to the next colours."""
-        self._next_choice("theme")
+        self._change_display("theme", self._next_choice("theme"))
 
-    def action_stability(self) -> None:
+    @work(group="settings")
+    async def action_stability(self) -> None:
         """Show words as they are sent, when they have held, or when they are settled."""
-        self._next_choice("stability")
+        await self._change("stability", self._next_choice("stability"))
         self.tell(f"Text is {self.settings.stability} now.")
 
     def action_reading_view(self) -> None:

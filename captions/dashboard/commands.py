@@ -37,7 +37,7 @@ class CaptionsCommands(Provider):
         for label, value in input_choices(app.devices, app.settings.input):
             yield Command(f"Listen to: {label.plain}", "Change the input", partial(app.listen_to, value))
         for row in ROWS.values():
-            if row.sidebar and row.kind is bool:
+            if row.sidebar and row.kind is bool and app.sidebar.concerns(row):
                 on = getattr(app.settings, row.name)
                 name = f"{label_of(row)}: turn {'off' if on else 'on'}"
                 yield Command(name, row.help, partial(app.change_setting, row.name, not on))

@@ -18,7 +18,7 @@ from textual.widgets import Input, Label, Select, Static, Switch
 from captions.audio.names import is_address, shown_name
 from captions.dashboard.entry_text import safe
 from captions.dashboard.worker import Device
-from captions.settings import ROWS, Setting, Settings
+from captions.settings import ROWS, Group, Setting, Settings
 
 AUTOMATIC, MICROPHONE, MONITOR, SAMPLE = "auto", "microphone", "monitor", "sample"
 UNSAVED = " •"
@@ -61,7 +61,7 @@ def _input_label(value: str) -> str:
 class Field(Vertical):
     """One setting: its name, a control that fits its type, and under it what is wrong with what was entered."""
 
-    LONG: ClassVar = {"input", "endpoint"}
+    LONG: ClassVar = {"input", "recognizer", "endpoint"}
     """Settings whose values need a row of their own."""
 
     class Entered(Message):
@@ -98,7 +98,7 @@ class Field(Vertical):
         if row.name == "language":
             return self._language_choices((), value)
         unit = f" {row.unit}" if row.unit else ""
-        return [(Content(f"{choice}{unit}"), choice) for choice in row.choices]
+        return [(Content(f"{row.label_of(choice)}{unit}"), choice) for choice in row.choices]
 
     @staticmethod
     def _language_choices(languages: Sequence[str], current: str) -> Choices:
@@ -140,6 +140,14 @@ class Field(Vertical):
             self.editor.set_options(choices)
         self.load(value)
 
+    def load_automatic(self, in_use: str) -> None:
+        """Say who `auto` has come to, for as long as that is the choice; empty where it is not known."""
+        choices = self._first_choices(self.row, self.value)
+        if self.value == AUTOMATIC and in_use:
+            label = f"{self.row.label_of(AUTOMATIC)} ({self.row.label_of(in_use)})"
+            choices = [(Content(label) if value == AUTOMATIC else name, value) for name, value in choices]
+        self.load_choices(choices, self.value)
+
     def load_languages(self, languages: Sequence[str]) -> None:
         """Offer the recogniser's languages."""
         self.load_choices(self._language_choices(languages, self.value), self.value)
@@ -164,12 +172,17 @@ class Field(Vertical):
 
     def _enter(self, value: object) -> None:
         self.on_or_off.update("on" if value else "off")
-        if value != self.value and value is not Select.NULL:
+        if value == self.value:
+            self.show_error("")  # what was in force all the time is right
+        elif value is not Select.NULL:
             self.post_message(self.Entered(self, value))
 
 
 class SettingsSidebar(VerticalScroll, can_focus=False):
-    """All settings with `sidebar=True`, by group, and the help of the one that has the focus."""
+    """The settings with `sidebar=True` that mean something to who listens, by group, and the help of the focused one.
+
+    The others are there too, out of sight: what they are set to stays.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.focus_log", "Back to captions", show=False, id="sidebar.leave"),
@@ -181,6 +194,9 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
         super().__init__(id="sidebar")
         self.fields: dict[str, Field] = {}
         self._settings = settings
+        self._groups: dict[Group, Label] = {}
+        self._heard_by = ("", "")
+        """The value of the setting `recognizer` and who that has come to, as they are shown."""
         self._languages: tuple[str, ...] = ()
         self._help = Static("", id="setting-help", markup=False)
         self._unsaved = Static("", id="unsaved", markup=False)
@@ -192,10 +208,44 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
             if row.sidebar:
                 self.fields[row.name] = Field(row, getattr(self._settings, row.name))
         for group, fields in groupby(self.fields.values(), key=lambda field: field.row.group):
-            yield Label(str(group), classes="group", markup=False)
+            self._groups[group] = Label(str(group), classes="group", markup=False)
+            yield self._groups[group]
             yield from fields
         yield self._unsaved
         yield self._help
+
+    def on_mount(self) -> None:
+        """Show what the settings let expect, until it is known who listens."""
+        self.load_recognizer("", ())
+
+    def load_recognizer(self, in_use: str, languages: tuple[str, ...]) -> None:
+        """Show who listens, by the setting's value, its languages, and only the settings that mean something to it.
+
+        Both are empty where they are not known; then what is shown stays, for as long as nobody else is chosen.
+        """
+        chosen = self.fields["recognizer"].value
+        if not in_use and chosen == self._heard_by[0]:
+            in_use = self._heard_by[1]
+        if (heard_by := (chosen, in_use)) != self._heard_by:
+            self._heard_by = heard_by
+            self.fields["recognizer"].load_automatic(in_use)
+            self._show_what_concerns()
+        self.load_languages(languages)
+
+    def concerns(self, row: Setting) -> bool:
+        """Whether a setting means something to who listens."""
+        return row.concerns(*self._heard_by)
+
+    def _show_what_concerns(self) -> None:
+        focused = next((field for field in self.fields.values() if field.has_focus_within), None)
+        for field in self.fields.values():
+            field.display = self.concerns(field.row)
+        for group, label in self._groups.items():
+            label.display = any(field.display for field in self.fields.values() if field.row.group is group)
+        if focused is not None:
+            stays = focused if focused.display else self.fields["recognizer"]
+            stays.editor.focus(scroll_visible=False)
+            self.call_after_refresh(stays.scroll_visible, animate=False)
 
     def load(self, settings: Settings) -> None:
         """Show these settings."""

@@ -39,7 +39,7 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
         authorization=authorization,
         # Other servers of the same service have its limits; what they cost is not known.
         limits=replace(dialect.limits, billed_seconds=None) if elsewhere else None,
-        name=f"recogniser at {parse_endpoint(settings.endpoint)}" if elsewhere else "SpeechKit",
+        name=f"{dialect.service} at {parse_endpoint(settings.endpoint)}" if elsewhere else "",
     )
 
 

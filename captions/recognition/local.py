@@ -57,6 +57,7 @@ class LocalRecognizer:
         self.name = "local recogniser"
         self.kind = "local"
         self.limits = StreamLimits()
+        self.preparing = "loading the model"
         self.languages: tuple[str, ...] = ()
         self._command = command
         self._start_seconds = start_seconds

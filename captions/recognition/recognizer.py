@@ -94,7 +94,7 @@ class Recognizer(Protocol):
     """Someone who listens: a service at an address, or a process on this machine."""
 
     name: str
-    """What it is called on the screen, e.g. "SpeechKit" or "local recogniser"."""
+    """What it is called on the screen, e.g. "SpeechKit v2", "vosk at HOST:PORT" or "local recogniser"."""
     kind: str
     """Value of the setting `recognizer` by which it is chosen, never "auto"."""
     languages: tuple[str, ...]
@@ -102,6 +102,8 @@ class Recognizer(Protocol):
 
     limits: StreamLimits
     """What one stream may have."""
+    preparing: str
+    """What it does while it gets ready, in words; empty where it is not known to do anything."""
 
     async def prepare(self) -> None:
         """Be ready to open streams: start what must be started. Costs nothing when it is. Raises as `open` does."""

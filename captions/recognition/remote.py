@@ -38,14 +38,15 @@ class RemoteRecognizer:
         ca_file: str = "",
         authorization: Authorization | None = None,
         limits: StreamLimits | None = None,
-        name: str = "SpeechKit",
+        name: str = "",
         connect_seconds: float = CONNECT_SECONDS,
         send_seconds: float = SEND_SECONDS,
     ) -> None:
-        self.name = name
+        self.name = name or dialect.service
         self.kind = dialect.kind
         self.limits = dialect.limits if limits is None else limits
         self.languages = dialect.languages
+        self.preparing = ""
         self._dialect = dialect
         self._endpoint = parse_endpoint(endpoint)
         self._tls = tls and not self._endpoint.is_socket_file

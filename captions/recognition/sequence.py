@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from captions.events import Entry, Event, Final, Gap, Partial
+from captions.events import Entry, Event, Final, Gap, Notice, Partial
 from captions.recognition.segment import Segment
 
 
@@ -31,8 +31,8 @@ class Sequence:
         self._segments.append(segment)
         return segment, before
 
-    def say(self, segment: Segment, event: Final | Gap | Partial) -> None:
-        """Tell what was heard of a segment; a partial replaces the one that still waits before it."""
+    def say(self, segment: Segment, event: Final | Gap | Notice | Partial) -> None:
+        """Tell what was heard of a segment, or by whom; a partial replaces the one that still waits before it."""
         if isinstance(event, Partial) and segment.outbox and isinstance(segment.outbox[-1], Partial):
             segment.outbox.pop()
         segment.outbox.append(event)

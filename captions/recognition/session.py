@@ -48,7 +48,7 @@ from captions.recognition.delays import DelayMeter
 from captions.recognition.hearing import Hearing
 from captions.recognition.intake import Intake
 from captions.recognition.listening import Listening
-from captions.recognition.recognizer import Recognizer
+from captions.recognition.recognizer import RecognitionOptions, RecognitionStream, Recognizer
 from captions.recognition.segment import Segment
 from captions.recognition.sequence import Sequence
 
@@ -59,6 +59,9 @@ SILENT_LIMIT = 12.0
 MOST_SILENT_LIMIT = 120.0
 AHEAD_SECONDS = 2.0
 """How far a source that is not paced may run ahead of what was sent."""
+
+SLOW_SECONDS = 1.0
+"""A recogniser that is not ready after so long is said to be getting ready."""
 
 RETRIED = frozenset(
     {"CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"}
@@ -119,6 +122,8 @@ class Session:
         self._remarks: set[str] = set()
         """What services have said of their streams and was told; a service repeats itself."""
         self._at_work: Counter[int] = Counter()
+        self._listens = ""
+        """The name of the recogniser to which a stream was opened last."""
 
     async def run(self) -> None:
         """Last until cancelled; raises what went wrong inside, if it was not foreseen."""
@@ -316,13 +321,18 @@ class Session:
             await self._unpaused.wait()
             progress = (segment.covered, segment.results)
             failure: CaptionsError | None = None
+            listening, heard = self.listening, False
             try:
-                await self._hear(segment)
+                heard = await self._hear(segment, listening)
             except CaptionsError as error:
                 failure = error
-            if segment.closed and (failure is None or segment.covered >= segment.end):
+            heard = heard and failure is None
+            if segment.closed and (heard or segment.covered >= segment.end):
                 break
             self._sequence.broke(segment)
+            if not heard and self.listening is not listening:  # what went wrong was changed meanwhile
+                failures, renewed = 0, False
+                continue
             if (segment.covered, segment.results) != progress:
                 failures, renewed = 0, False
             if failures == 0:
@@ -342,19 +352,20 @@ class Session:
         self._failures = 0
         self._sequence.finish(segment)
 
-    async def _hear(self, segment: Segment) -> None:
-        """One stream over a segment, from what is covered to its end. Raises what broke it."""
-        listening = self.listening
+    async def _hear(self, segment: Segment, listening: Listening) -> bool:
+        """One stream over a segment, from what is covered to its end; whether there was one. Raises what broke it."""
         self._at_work[id(listening.recognizer)] += 1
         try:
             if segment is self._intake.live and self.phase is not Phase.RECONNECTING:
                 self._set_phase(Phase.CONNECTING)
-            await listening.recognizer.prepare()
-            options = listening.options_at(segment.rate)
-            stream = await listening.recognizer.open(options)
+            opened = await self._open(listening, segment)
+            if opened is None:
+                return False
+            stream, options = opened
             first, results = segment.covered, segment.results
             segment.attached = True
             segment.heard_with = listening
+            self._tell_who_listens(segment, listening.recognizer.name)
             if not segment.closed:
                 self._set_phase(Phase.LISTENING)
             hearing = Hearing(
@@ -383,9 +394,50 @@ class Session:
                 self._count(listening.recognizer, segment, first)
             if hearing.utterance_ended and segment is self._intake.live:
                 self.pause("one utterance was heard")
+            return True
         finally:
             self._at_work[id(listening.recognizer)] -= 1
             self._sequence.moved()
+
+    async def _open(
+        self, listening: Listening, segment: Segment
+    ) -> tuple[RecognitionStream, RecognitionOptions] | None:
+        """Open a stream over a segment; None when another recogniser took over before there was one.
+
+        A recogniser may take long to get ready, or not be there at all: whoever takes over need not wait for that.
+        """
+        recognizer = listening.recognizer
+
+        async def get() -> tuple[RecognitionStream, RecognitionOptions]:
+            await recognizer.prepare()
+            options = listening.options_at(segment.rate)
+            return await recognizer.open(options), options
+
+        getting = asyncio.create_task(get())
+        try:
+            while not getting.done() and self.listening.recognizer is recognizer:
+                changed = asyncio.create_task(self._changed.wait())
+                await asyncio.wait({getting, changed}, timeout=SLOW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if self.phase is Phase.CONNECTING and self.listening.recognizer is recognizer and not getting.done():
+                    self._set_phase(Phase.CONNECTING, recognizer.preparing)
+            took_over = self.listening.recognizer is not recognizer
+            return None if took_over and (not getting.done() or getting.exception() is not None) else getting.result()
+        except asyncio.CancelledError:
+            if getting.done() and getting.exception() is None:
+                await getting.result()[0].cancel()
+            raise
+        finally:
+            getting.cancel()
+            await asyncio.wait({getting})
+
+    def _tell_who_listens(self, segment: Segment, name: str) -> None:
+        """Tell that another recogniser listens than before: between what both of them have heard."""
+        before, self._listens = self._listens, name
+        if before not in ("", name):
+            time = segment.seconds(segment.covered)
+            notice = Notice(time, segment.wall_at(time), Severity.INFORMATION, f"{name} listens now.")
+            self._sequence.say(segment, notice)
 
     def _heard(self, segment: Segment, event: Final | Gap | Partial) -> None:
         if not isinstance(event, Gap) and event.text:

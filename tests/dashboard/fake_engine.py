@@ -27,6 +27,7 @@ class FakeEngine:
 
     on_event: OnEvent
     settings: Settings
+    recognizer: str = "speechkit-v2"
     languages: tuple[str, ...] = ("en-US", "ru-RU")
     paused: bool = False
     playing: bool = False
@@ -47,7 +48,7 @@ class FakeEngine:
         self.settings = replace(self.settings, input=name)
         self.asked.append(("use_input", name))
 
-    def change_settings(self, settings: Settings) -> None:
+    async def change_settings(self, settings: Settings) -> None:
         """Note it, or refuse it."""
         if self.refuse is not None:
             raise self.refuse

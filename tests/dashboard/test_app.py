@@ -159,6 +159,8 @@ async def test_the_command_palette_runs_actions_devices_and_switches(dashboard: 
     app.devices = [FakeDevice("[red]Desk")]
     async with app.run_test() as pilot:
         engine = await dashboard.engine(pilot)
+        engine.say(state())
+        await until(pilot, lambda: app.sidebar.fields["profanity_filter"].display)
         for typed, command, holds in (
             ("desk", "Listen to: Microphone: [red]Desk", lambda: ("use_input", "microphone:[red]Desk") in engine.asked),
             ("profan", "Profanity filter: turn on", lambda: engine.settings.profanity_filter),

@@ -22,14 +22,14 @@ CLOUD = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
     ("settings", "environment", "kind", "name"),
     [
         (Settings(), {}, LocalRecognizer, "local recogniser"),
-        (Settings(), KEY, RemoteRecognizer, "SpeechKit"),
-        (Settings(), {"IAM_TOKEN": "t1.abc"}, RemoteRecognizer, "SpeechKit"),
+        (Settings(), KEY, RemoteRecognizer, "SpeechKit v2"),
+        (Settings(), {"IAM_TOKEN": "t1.abc"}, RemoteRecognizer, "SpeechKit v2"),
         (Settings(), {"FOLDER_ID": "folder"}, LocalRecognizer, "local recogniser"),
         (Settings(recognizer="local"), KEY, LocalRecognizer, "local recogniser"),
         (Settings(recognizer="local", endpoint=ELSEWHERE), KEY, LocalRecognizer, "local recogniser"),
-        (Settings(recognizer="speechkit-v2"), KEY, RemoteRecognizer, "SpeechKit"),
-        (Settings(endpoint=ELSEWHERE, tls=False), {}, RemoteRecognizer, f"recogniser at {ELSEWHERE}"),
-        (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, RemoteRecognizer, f"recogniser at {ELSEWHERE}"),
+        (Settings(recognizer="speechkit-v2"), KEY, RemoteRecognizer, "SpeechKit v2"),
+        (Settings(endpoint=ELSEWHERE, tls=False), {}, RemoteRecognizer, f"SpeechKit v2 at {ELSEWHERE}"),
+        (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, RemoteRecognizer, f"SpeechKit v2 at {ELSEWHERE}"),
     ],
 )
 def test_credentials_bring_the_cloud_and_settings_override(
