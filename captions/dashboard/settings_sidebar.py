@@ -146,7 +146,11 @@ class Field(Vertical):
         if self.value == AUTOMATIC and in_use:
             label = f"{self.row.label_of(AUTOMATIC)} ({self.row.label_of(in_use)})"
             choices = [(Content(label) if value == AUTOMATIC else name, value) for name, value in choices]
-        self.load_choices(choices, self.value)
+        assert isinstance(self.editor, Select)
+        shown = self.editor.value  # may be one that was just chosen, or refused
+        with self.prevent(Select.Changed):
+            self.editor.set_options(choices)
+            self.editor.value = shown
 
     def load_languages(self, languages: Sequence[str]) -> None:
         """Offer the recogniser's languages."""

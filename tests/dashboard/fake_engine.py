@@ -35,13 +35,24 @@ class FakeEngine:
     refuse: CaptionsError | None = None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     drained: asyncio.Event = field(default_factory=asyncio.Event)
+    may_change: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared, a change of settings takes until it is set."""
+    failure: CaptionsError | None = None
 
     def __post_init__(self) -> None:
         self.drained.set()
+        self.may_change.set()
 
     async def run(self) -> None:
-        """Run until stopped."""
+        """Run until stopped, or until it is to fail."""
         await self.stopped.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def fail(self, error: CaptionsError) -> None:
+        """End by an error."""
+        self.failure = error
+        self.stopped.set()
 
     def use_input(self, name: str) -> None:
         """Note it."""
@@ -50,9 +61,10 @@ class FakeEngine:
 
     async def change_settings(self, settings: Settings) -> None:
         """Note it, or refuse it."""
+        await self.may_change.wait()
         if self.refuse is not None:
             raise self.refuse
-        self.settings = settings
+        self.settings = replace(settings, input=self.settings.input)
         self.asked.append(("change_settings", settings))
 
     def pause(self) -> None:
