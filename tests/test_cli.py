@@ -33,7 +33,9 @@ def test_version() -> None:
     assert (done.returncode, done.stdout) == (0, f"captions {__version__}\n")
 
 
-@pytest.mark.parametrize("words", [("--version",), ("--help",), ("live", "--help"), ("serve", "--help")])
+@pytest.mark.parametrize(
+    "words", [("--version",), ("--help",), ("live", "--help"), ("serve", "--help"), ("credentials", "--help")]
+)
 def test_what_needs_nothing_heavy_imports_nothing_heavy(words: tuple[str, ...]) -> None:
     heavy = {"numpy", "grpc", "textual", "rich", "av", "sounddevice", "moonshine_voice", "asyncio", "tomlkit"}
     assert not heavy & modules_after(*words)
@@ -54,7 +56,7 @@ def test_the_engine_runs_without_textual(module: str) -> None:
 def test_help_names_every_command_and_what_a_source_is() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for word in ("live", "transcribe", "serve", "devices", "settings", "SOURCE", "API_KEY"):
+    for word in ("live", "transcribe", "serve", "devices", "settings", "credentials", "SOURCE", "API_KEY"):
         assert word in done.stdout
 
 
@@ -145,7 +147,7 @@ def test_a_mistake_of_ours_leaves_its_traceback_in_a_file(
 
 
 def test_no_flag_takes_a_secret() -> None:
-    for command in ("live", "transcribe", "serve"):
+    for command in ("live", "transcribe", "serve", "credentials"):
         text = run(command, "--help").stdout.lower()
         for secret in ("--token ", "--api-key", "--iam-token"):
             assert secret not in text

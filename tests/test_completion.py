@@ -103,6 +103,9 @@ def test_commands_sources_and_files_come_first(here: Path) -> None:
         ("captions --endpoint ", []),
         ("captions devices --j", ["--json"]),
         ("captions doctor --con", ["--connect"]),
+        ("captions credentials ", ["show", "keep", "forget"]),
+        ("captions credentials --fe", ["--fetch"]),
+        ("captions --credentials ", ["auto", "none", "environment", "keyring", "metadata", "yc"]),
         ("captions nothing-of-this-name", []),
     ],
 )
