@@ -9,9 +9,9 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from captions.settings import LANGUAGES
 
@@ -55,6 +55,18 @@ class Model:
 
 
 WEIGHTS = "model.bin"
+"""The file that is nearly all of it."""
+
+
+def manifest(model: Model) -> dict[str, Any]:
+    """Return a model as what JSON can hold, for another process."""
+    return asdict(model)
+
+
+def manifest_of(told: Mapping[str, Any]) -> Model:
+    """Return the model of a manifest."""
+    return Model(**{**told, "files": {name: ModelFile(**file) for name, file in told["files"].items()}})
+
 
 _SAME_FOR_ALL = {
     "tokenizer.json": ModelFile(2_203_239, "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab"),
