@@ -20,7 +20,8 @@ from captions.audio.recording import Recording, recording_of
 from captions.audio.source import AudioFormat, open_source
 from captions.errors import CaptionsError, InputError, StorageError
 from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity, Titled
-from captions.recognition.choose import check_options, make_recognizer, recognition_options
+from captions.recognition.choose import make_recognizer, recognition_options
+from captions.recognition.chosen import check
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import Recognizer
@@ -197,7 +198,6 @@ class Engine:
         Changes take turns, in the order in which they are asked for, also with the start. Raises CredentialsError and
         SettingError; then all is as it was.
         """
-        check_options(settings)
         same_input = settings.input == self.settings.input
         async with self._changing:
             if same_input:  # another may have been chosen meanwhile: it waits for no turn
@@ -207,6 +207,8 @@ class Engine:
             recognizer = None
             if self._session is not None and not changes.keys().isdisjoint(CONNECTION):
                 recognizer = await asyncio.to_thread(make_recognizer, settings, self._environment)
+            else:
+                check(settings, self._recognizer.kind if self._recognizer is not None else settings.recognizer)
             if self._stopping is None:
                 self.settings = dataclasses.replace(self.settings, **changes)
                 self._put_in_force(changes, recognizer)

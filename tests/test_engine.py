@@ -16,7 +16,7 @@ from captions.settings import Settings
 from captions.transcript.journal import read_journal
 from captions.transcript.sessions import read_session
 from tests.local_engine import require_local_engine
-from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
+from tests.scripted_server import CONTRACT_V3, Script, ScriptedServer, ServedStream, final, partial
 
 
 async def says_when_it_ends(stream: ServedStream) -> None:
@@ -108,6 +108,23 @@ async def test_a_setting_that_cannot_be_is_refused_and_the_session_goes_on(tmp_p
         await told.until(is_phase(Phase.LISTENING))
         with pytest.raises(CredentialsError):
             await engine.change_settings(Settings(input="sample", recognizer="speechkit-v2", credentials="none"))
+        assert engine.settings == settings
+        await engine.stop()
+        await running
+        assert [event.text for event in told.events if isinstance(event, Final)] == ["heard"]
+
+
+async def test_settings_that_do_not_go_together_are_refused_and_the_session_goes_on(tmp_path: Path) -> None:
+    async with ScriptedServer(says_when_it_ends, contract=CONTRACT_V3) as server:
+        told = Told()
+        settings = Settings(
+            input="sample", recognizer="speechkit-v3", endpoint=server.target, tls=False, profanity_filter=True
+        )
+        engine = Engine(settings, told, environment={}, folder=tmp_path)
+        running = asyncio.create_task(engine.run())
+        await told.until(is_phase(Phase.LISTENING))
+        with pytest.raises(SettingError, match="Turn off either raw_results or profanity_filter"):
+            await engine.change_settings(settings.changed("raw_results", True))
         assert engine.settings == settings
         await engine.stop()
         await running

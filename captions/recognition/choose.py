@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from captions.errors import SettingError
-from captions.recognition.chosen import chosen, is_elsewhere
+from captions.recognition.chosen import check, chosen, is_elsewhere
 from captions.recognition.dialect import Dialect
 from captions.recognition.endpoint import parse_endpoint
 from captions.recognition.iam.sources import find_authorization, none_there
@@ -18,8 +18,8 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
 
     May read the credentials file, and imports gRPC: not for the event loop. Raises CredentialsError or SettingError.
     """
-    check_options(settings)
     kind = chosen(settings, environment)
+    check(settings, kind)
     if kind == "local":
         from captions.recognition.local import LocalRecognizer
 
@@ -55,17 +55,6 @@ def _dialect(kind: str) -> Dialect:
             return SPEECHKIT_V3
         case _:
             raise SettingError(f"There is no recogniser {kind}.")
-
-
-def check_options(settings: Settings) -> None:
-    """See that what is asked of a recogniser goes together. Raises SettingError."""
-    of_normalized = [name for name in ("profanity_filter", "literature_text") if getattr(settings, name)]
-    if settings.recognizer == "speechkit-v3" and settings.raw_results and of_normalized:
-        names = " and ".join(of_normalized)
-        raise SettingError(
-            f"SpeechKit v3 has {names} in normalized text only, and raw_results asks for text that is not.",
-            f"Turn off either raw_results or {names}.",
-        )
 
 
 def recognition_options(settings: Settings, languages: Sequence[str], locale: str) -> RecognitionOptions:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from captions.errors import SettingError
 from captions.recognition.endpoint import SPEECHKIT, parse_endpoint
 from captions.recognition.iam.sources import find_source
 from captions.settings import Settings
@@ -25,3 +26,14 @@ def chosen(settings: Settings, environment: Mapping[str, str]) -> str:
 def is_elsewhere(settings: Settings) -> bool:
     """Whether the endpoint is another than SpeechKit's own."""
     return parse_endpoint(settings.endpoint) != parse_endpoint(SPEECHKIT)
+
+
+def check(settings: Settings, kind: str) -> None:
+    """See that a recogniser, by its value of the setting, can do what is asked for. Raises SettingError."""
+    of_normalized = [name for name in ("profanity_filter", "literature_text") if getattr(settings, name)]
+    if kind == "speechkit-v3" and settings.raw_results and of_normalized:
+        names = " and ".join(of_normalized)
+        raise SettingError(
+            f"SpeechKit v3 has {names} in normalized text only, and raw_results asks for text that is not.",
+            f"Turn off either raw_results or {names}.",
+        )

@@ -55,14 +55,6 @@ class Said:
             return Said()
         return self._of([word for word in self.words if word.start * 1000 >= time_ms])
 
-    def starts_before(self, time_ms: int | None) -> bool:
-        """Whether it is of what was said before a time, as far as that can be told."""
-        if time_ms is None:
-            return True
-        if self.words:
-            return self.words[0].start * 1000 < time_ms
-        return self.until_ms is None or self.until_ms <= time_ms
-
     def unless_ends(self, text: str) -> "Said":
         """Return it, or nothing if a text ends with these words: two hearings place a word a little apart."""
         words, said = words_of(self.text), words_of(text)
@@ -137,7 +129,8 @@ class HeldFinals:
         told = self._tell(max(self._overdue(), self._complete()))
         # What was on the screen and in no final is not covered, whatever the cursor says: its final is on the way.
         if said.until_ms is not None and not self._held and not self._partial.text:
-            self._covered = max(self._covered or 0, said.until_ms)
+            first = round(said.words[0].start * 1000) if said.words else said.until_ms
+            self._covered = max(self._covered or 0, min(said.until_ms, first))
         self._partial = said
         return told + self._shown()
 
@@ -145,8 +138,13 @@ class HeldFinals:
         """Take a final."""
         last = self._held[-1] if self._held else None
         made_up = last or (self._told[-1] if self._told else None)
-        if made_up is not None and made_up.unsure and said.starts_before(made_up.said.until_ms):
-            return self._put_right(made_up, said, index)
+        if made_up is not None and made_up.unsure and _is_of(said, made_up.said):
+            if last is not None:
+                return self._put_right(last, said, index)
+            said = said.after(made_up.said.until_ms)
+            if not said.text:
+                _log.debug("final %d came too late", index)
+                return []
         if not said.text:
             lost = self._partial.before(said.until_ms)
             said = replace(lost, until_ms=said.until_ms, language=said.language or lost.language)
@@ -160,13 +158,11 @@ class HeldFinals:
         return self._tell(max(0, len(self._held) - MOST_HELD)) + self._settled()
 
     def _put_right(self, made_up: _Final, said: Said, index: int) -> list[Hypothesis]:
-        """Take the true final of what was made from a partial; nothing where that was told already."""
+        """Take the true final of what was made from a partial."""
         made_up.index, made_up.unsure, made_up.since = index, False, self._received
-        if made_up not in self._held:
-            _log.debug("final %d came too late", index)
-            return []
-        if said.text:
-            made_up.said = replace(said, until_ms=made_up.said.until_ms or said.until_ms)
+        until_ms = max(made_up.said.until_ms or 0, said.until_ms or 0)
+        self._final_until = max(self._final_until, until_ms)
+        made_up.said = replace(said if said.text else made_up.said, until_ms=until_ms or None)
         return self._settled()
 
     def refined(self, text: str, language: str, index: int) -> list[Hypothesis]:
@@ -293,6 +289,15 @@ class HeldFinals:
             return next((final for final in waiting if final in likeliest), likeliest[0])
         # Not a word in common, as of numbers and their digits: refinements come in the order of their finals.
         return waiting[0] if waiting else None
+
+
+def _is_of(final: Said, made_up: Said) -> bool:
+    """Whether a final is the true one of text that was made final without it: by its place, else by its words."""
+    if made_up.until_ms is not None and final.words:
+        return final.words[0].start * 1000 < made_up.until_ms
+    if made_up.until_ms is not None and final.until_ms is not None:
+        return final.until_ms <= made_up.until_ms
+    return not final.text or _likeness(final.text, made_up.text) >= ALIKE
 
 
 def _likeness(one: str, other: str) -> float:

@@ -65,11 +65,11 @@ class SpeechKitV3Conversation:
             may_be_emptied=options.profanity_filter,
         )
 
-    def audio(self, content: bytes) -> Message:
+    def audio(self, content: bytes) -> pb.StreamingRequest:
         """See Conversation."""
         return pb.StreamingRequest(chunk=pb.AudioChunk(data=content))
 
-    def samples(self, samples: Samples) -> Iterator[Message]:
+    def samples(self, samples: Samples) -> Iterator[pb.StreamingRequest]:
         """See Conversation. Silence is told by its length, which the service takes in whole milliseconds."""
         self._samples_sent += len(samples)
         milliseconds = len(samples) * 1000 // self._rate

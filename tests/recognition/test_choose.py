@@ -28,6 +28,7 @@ CLOUD = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
         (Settings(recognizer="local"), KEY, LocalRecognizer, "local recogniser"),
         (Settings(recognizer="local", endpoint=ELSEWHERE), KEY, LocalRecognizer, "local recogniser"),
         (Settings(recognizer="speechkit-v2"), KEY, RemoteRecognizer, "SpeechKit v2"),
+        (Settings(recognizer="speechkit-v3"), KEY, RemoteRecognizer, "SpeechKit v3"),
         (Settings(endpoint=ELSEWHERE, tls=False), {}, RemoteRecognizer, f"SpeechKit v2 at {ELSEWHERE}"),
         (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, RemoteRecognizer, f"SpeechKit v2 at {ELSEWHERE}"),
     ],
@@ -43,6 +44,20 @@ def test_credentials_bring_the_cloud_and_settings_override(
 def test_the_cloud_without_credentials_is_told_at_once() -> None:
     with pytest.raises(CredentialsError, match="Set API_KEY or IAM_TOKEN"):
         make_recognizer(Settings(recognizer="speechkit-v2", credentials="none"), {})
+
+
+@pytest.mark.parametrize("name", ["profanity_filter", "literature_text"])
+def test_what_v3_has_in_normalized_text_only_is_told_at_once_where_that_is_turned_off(name: str) -> None:
+    settings = Settings(recognizer="speechkit-v3", raw_results=True).changed(name, True)
+    with pytest.raises(SettingError, match=f"{name} in normalized text only"):
+        make_recognizer(settings, KEY)
+    make_recognizer(settings.changed("raw_results", False), KEY)
+    make_recognizer(settings.changed("recognizer", "speechkit-v2"), KEY)
+
+
+def test_more_languages_are_spelt_as_the_recogniser_does() -> None:
+    options = recognition_options(Settings(more_languages=" EN-us,, kk-KK ,de-de"), CLOUD, "C")
+    assert options.more_languages == ("en-US", "kk-KK", "de-DE")
 
 
 def test_an_endpoint_that_is_none_is_told_at_once() -> None:

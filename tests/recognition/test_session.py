@@ -36,7 +36,7 @@ from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.session import Session
 from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from tests.pushed_source import Inputs, PushedSource
-from tests.recognition.streams import v2_at
+from tests.recognition.streams import V2, Service, v2_at
 from tests.scripted_server import Script, ScriptedServer, ServedStream, final, partial
 
 Told = TypeVar("Told", bound=Event)
@@ -76,12 +76,12 @@ class ToldDetector(SpeechDetector):
 class Running:
     """A session at work against a scripted server."""
 
-    def __init__(self, server: ScriptedServer, inputs: Inputs) -> None:
+    def __init__(self, server: ScriptedServer, inputs: Inputs, service: Service) -> None:
         self.server = server
         self.inputs = inputs
         self.events: list[Event] = []
         self._told = asyncio.Condition()
-        self.recognizer = v2_at(server.target, tls=False)
+        self.recognizer = service.at(server.target, tls=False)
         self.detector = ToldDetector()
         self.session = Session(
             self.listening(), self._tell, open_source=inputs.open, make_detector=lambda time: self.detector
@@ -122,9 +122,9 @@ class Running:
 
 
 @asynccontextmanager
-async def running(*scripts: Script, inputs: Inputs | None = None) -> AsyncIterator[Running]:
-    async with ScriptedServer(*scripts) as server:
-        made = Running(server, inputs or Inputs())
+async def running(*scripts: Script, inputs: Inputs | None = None, service: Service = V2) -> AsyncIterator[Running]:
+    async with service.server(*scripts) as server:
+        made = Running(server, inputs or Inputs(), service)
         watching = asyncio.create_task(made.session.run())
         try:
             yield made

@@ -14,8 +14,18 @@ from captions.errors import CaptionsError, CredentialsError, StreamError
 from captions.recognition.authorization import Found
 from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.remote import RemoteRecognizer
-from tests.recognition.streams import BLOCK, ENGLISH, all_of, noise, opened, texts_of, v2_at
-from tests.scripted_server import ScriptedServer, ServedStream, final
+from tests.recognition.streams import (
+    BLOCK,
+    ENGLISH,
+    Service,
+    all_of,
+    finals_of,
+    noise,
+    opened,
+    v2_at,
+    with_each_service,
+)
+from tests.scripted_server import ServedStream, final
 from tests.tcp_proxy import TcpProxy
 
 SECRET = "t1.9euelZqUmY2Xj-Secret_Secret"
@@ -33,7 +43,7 @@ async def greeting(recognizer: RemoteRecognizer) -> list[str]:
     try:
         async with opened(recognizer) as stream:
             await stream.half_close()
-            return await texts_of(stream)
+            return await finals_of(stream)
     finally:
         await recognizer.aclose()
 
@@ -63,47 +73,57 @@ def certified(authority: trustme.CA, *names: str) -> grpc.ServerCredentials:
     return grpc.ssl_server_credentials([(certificate.private_key_pem.bytes(), chain)])
 
 
-async def test_tls_with_an_authority_of_ones_own_carries_the_token(authority: trustme.CA, ca_file: str) -> None:
+@with_each_service
+async def test_tls_with_an_authority_of_ones_own_carries_the_token(
+    service: Service, authority: trustme.CA, ca_file: str
+) -> None:
     credentials = certified(authority, "localhost")
-    async with ScriptedServer(
+    async with service.server(
         greet, listen="localhost:0", credentials=credentials, authorization=f"Bearer {SECRET}"
     ) as server:
-        assert await greeting(v2_at(server.target, ca_file=ca_file, authorization=ALLOWED)) == ["hello"]
+        assert await greeting(service.at(server.target, ca_file=ca_file, authorization=ALLOWED)) == ["hello"]
 
 
-async def test_a_certificate_of_an_unknown_authority_is_refused_with_a_way_out(authority: trustme.CA) -> None:
-    async with ScriptedServer(greet, credentials=certified(authority, "127.0.0.1")) as server:
-        error = await failure(v2_at(server.target, authorization=ALLOWED))
+@with_each_service
+async def test_a_certificate_of_an_unknown_authority_is_refused_with_a_way_out(
+    service: Service, authority: trustme.CA
+) -> None:
+    async with service.server(greet, credentials=certified(authority, "127.0.0.1")) as server:
+        error = await failure(service.at(server.target, authorization=ALLOWED))
         assert error.code == "UNAVAILABLE"
         assert "not trusted" in error.hint
         assert "ca_file" in error.hint
         assert server.streams == []
 
 
+@with_each_service
 async def test_a_certificate_of_another_authority_than_the_given_one_is_refused(
-    authority: trustme.CA, ca_file: str
+    service: Service, authority: trustme.CA, ca_file: str
 ) -> None:
-    async with ScriptedServer(greet, credentials=certified(trustme.CA(), "127.0.0.1")) as server:
-        error = await failure(v2_at(server.target, ca_file=ca_file, authorization=ALLOWED))
+    async with service.server(greet, credentials=certified(trustme.CA(), "127.0.0.1")) as server:
+        error = await failure(service.at(server.target, ca_file=ca_file, authorization=ALLOWED))
         assert "not issued by the authority in ca_file" in error.hint
         assert server.streams == []
 
 
-async def test_a_certificate_for_another_name_is_refused(authority: trustme.CA, ca_file: str) -> None:
-    async with ScriptedServer(greet, credentials=certified(authority, "example.org")) as server:
-        error = await failure(v2_at(server.target, ca_file=ca_file, authorization=ALLOWED))
+@with_each_service
+async def test_a_certificate_for_another_name_is_refused(service: Service, authority: trustme.CA, ca_file: str) -> None:
+    async with service.server(greet, credentials=certified(authority, "example.org")) as server:
+        error = await failure(service.at(server.target, ca_file=ca_file, authorization=ALLOWED))
         assert "for another name than 127.0.0.1" in error.hint
         assert server.streams == []
 
 
-async def test_tls_to_a_plaintext_server_says_so(ca_file: str) -> None:
-    async with ScriptedServer(greet) as server:
-        assert "does not speak TLS" in (await failure(v2_at(server.target, ca_file=ca_file))).hint
+@with_each_service
+async def test_tls_to_a_plaintext_server_says_so(service: Service, ca_file: str) -> None:
+    async with service.server(greet) as server:
+        assert "does not speak TLS" in (await failure(service.at(server.target, ca_file=ca_file))).hint
 
 
-async def test_plaintext_to_a_tls_server_says_so(authority: trustme.CA) -> None:
-    async with ScriptedServer(greet, credentials=certified(authority, "127.0.0.1")) as server:
-        assert "turn on the setting tls" in (await failure(v2_at(server.target, tls=False))).hint
+@with_each_service
+async def test_plaintext_to_a_tls_server_says_so(service: Service, authority: trustme.CA) -> None:
+    async with service.server(greet, credentials=certified(authority, "127.0.0.1")) as server:
+        assert "turn on the setting tls" in (await failure(service.at(server.target, tls=False))).hint
 
 
 @pytest.mark.parametrize(
@@ -151,32 +171,38 @@ async def test_a_token_is_not_sent_in_plaintext_to_another_machine() -> None:
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", "[::1]:0", "unix:"])
-async def test_a_token_goes_in_plaintext_to_this_machine(listen: str, tmp_path: Path) -> None:
+@with_each_service
+async def test_a_token_goes_in_plaintext_to_this_machine(service: Service, listen: str, tmp_path: Path) -> None:
     if listen == "[::1]:0":
         try:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
         except OSError:
             pytest.skip("this machine has no IPv6")
     listen = f"unix:{tmp_path}/socket" if listen == "unix:" else listen
-    async with ScriptedServer(greet, listen=listen, authorization=f"Bearer {SECRET}") as server:
-        assert await greeting(v2_at(server.target, tls=False, authorization=ALLOWED)) == ["hello"]
+    async with service.server(greet, listen=listen, authorization=f"Bearer {SECRET}") as server:
+        assert await greeting(service.at(server.target, tls=False, authorization=ALLOWED)) == ["hello"]
 
 
-async def test_a_unix_socket_is_plaintext_even_with_tls_set(tmp_path: Path) -> None:
-    async with ScriptedServer(greet, listen=f"unix:{tmp_path}/socket") as server:
-        assert await greeting(v2_at(server.target, tls=True, ca_file="/nowhere")) == ["hello"]
+@with_each_service
+async def test_a_unix_socket_is_plaintext_even_with_tls_set(service: Service, tmp_path: Path) -> None:
+    async with service.server(greet, listen=f"unix:{tmp_path}/socket") as server:
+        assert await greeting(service.at(server.target, tls=True, ca_file="/nowhere")) == ["hello"]
 
 
-async def test_a_proxy_from_the_environment_is_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with ScriptedServer(greet) as server, TcpProxy(server.target) as proxy:
+@with_each_service
+async def test_a_proxy_from_the_environment_is_not_asked_for_this_machine(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with service.server(greet) as server, TcpProxy(server.target) as proxy:
         for variable in ("http_proxy", "https_proxy", "grpc_proxy"):
             monkeypatch.setenv(variable, f"http://{proxy.target}")
-        assert await greeting(v2_at(server.target, tls=False, authorization=ALLOWED)) == ["hello"]
+        assert await greeting(service.at(server.target, tls=False, authorization=ALLOWED)) == ["hello"]
         assert proxy.connections == 0
 
 
-async def test_nobody_listening_is_unreachable_at_once() -> None:
-    error = await failure(v2_at("127.0.0.1:1", tls=False))
+@with_each_service
+async def test_nobody_listening_is_unreachable_at_once(service: Service) -> None:
+    error = await failure(service.at("127.0.0.1:1", tls=False))
     assert error.code == "UNAVAILABLE"
     assert "Nobody listens at 127.0.0.1:1" in error.hint
     assert re.fullmatch(r"[0-9a-f-]{36}", error.client_request_id)
@@ -200,7 +226,8 @@ async def test_a_host_that_does_not_answer_is_given_up_in_time() -> None:
     assert "network" in error.hint
 
 
-async def test_a_web_server_is_told_from_a_recogniser() -> None:
+@with_each_service
+async def test_a_web_server_is_told_from_a_recogniser(service: Service) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
@@ -208,18 +235,19 @@ async def test_a_web_server_is_told_from_a_recogniser() -> None:
 
     web = await asyncio.start_server(answer, "127.0.0.1", 0)
     port = web.sockets[0].getsockname()[1]
-    assert "does not speak gRPC" in (await failure(v2_at(f"127.0.0.1:{port}", tls=False))).hint
+    assert "does not speak gRPC" in (await failure(service.at(f"127.0.0.1:{port}", tls=False))).hint
     web.close()
     await web.wait_closed()
 
 
-async def test_a_grpc_server_without_the_service_is_told_from_a_recogniser() -> None:
+@with_each_service
+async def test_a_grpc_server_without_the_service_is_told_from_a_recogniser(service: Service) -> None:
     server = grpc.aio.server()
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
-        with pytest.raises(StreamError, match=r"UNIMPLEMENTED.*no SpeechKit v2 recogniser"):
-            await greeting(v2_at(f"127.0.0.1:{port}", tls=False))
+        with pytest.raises(StreamError, match=f"UNIMPLEMENTED.*no {service.dialect.service} recogniser"):
+            await greeting(service.at(f"127.0.0.1:{port}", tls=False))
     finally:
         await server.stop(None)
 
@@ -230,15 +258,16 @@ def everything_shown(error: BaseException) -> str:
     return "".join(report.format()) + repr(error) + str(error) + repr(vars(error))
 
 
-async def test_the_token_is_in_no_error_even_when_the_service_repeats_it() -> None:
+@with_each_service
+async def test_the_token_is_in_no_error_even_when_the_service_repeats_it(service: Service) -> None:
     async def repeat(stream: ServedStream) -> None:
         await stream.config()
         await stream.audio(BLOCK)
         await stream.abort(grpc.StatusCode.UNAUTHENTICATED, f"Token {SECRET} is not valid")
 
     errors: list[CaptionsError] = []
-    async with ScriptedServer(repeat) as server:
-        recognizer = v2_at(server.target, tls=False, authorization=ALLOWED)
+    async with service.server(repeat) as server:
+        recognizer = service.at(server.target, tls=False, authorization=ALLOWED)
         async with opened(recognizer) as stream:
             await stream.send(noise(BLOCK))
             with pytest.raises(StreamError, match=r"Token \*\*\* is not valid") as caught:
@@ -250,6 +279,6 @@ async def test_the_token_is_in_no_error_even_when_the_service_repeats_it() -> No
             assert SECRET not in repr(stream) + repr(recognizer) + repr(vars(recognizer))
         await recognizer.aclose()
         with pytest.raises(StreamError) as caught:
-            await v2_at("127.0.0.1:1", tls=False, authorization=ALLOWED).open(ENGLISH)
+            await service.at("127.0.0.1:1", tls=False, authorization=ALLOWED).open(ENGLISH)
         errors.append(caught.value)
     assert all(SECRET not in everything_shown(error) for error in errors)
