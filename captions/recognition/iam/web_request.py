@@ -188,7 +188,7 @@ def _unanswered(error: Exception, who: str, seconds: float) -> StreamError:
         case http.client.RemoteDisconnected():
             return Unreachable("UNAVAILABLE", f"{who} hung up without an answer", _NETWORK)
         case OSError():
-            why = plain(cause.strerror or type(cause).__name__).rstrip(".")
+            why = plain(cause.strerror or str(cause) or type(cause).__name__).rstrip(".")
             return Unreachable("UNAVAILABLE", f"{who} cannot be reached: {why[:1].lower()}{why[1:]}", _NETWORK)
         case http.client.HTTPException():
             return StreamError("UNAVAILABLE", f"{who} does not speak HTTP", _ANOTHER)

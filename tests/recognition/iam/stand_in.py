@@ -8,6 +8,7 @@ A real web server on this machine, by HTTP or HTTPS, that answers as each test s
         assert cloud.requests[0].body["jwt"]
 """
 
+import contextlib
 import email.utils
 import http.server
 import json
@@ -25,13 +26,14 @@ NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 
 @dataclass
 class Said:
-    """An answer. `stalls` says nothing at all until the client goes; `drips` sends a byte now and then, for ever."""
+    """An answer. `stalls` says nothing at all; `drips` never comes to an end, a byte at a time."""
 
     status: int = 200
     body: bytes = b""
     now: datetime | None = NOW
     headers: dict[str, str] = field(default_factory=dict)
     stalls: bool = False
+    drips: bool = False
     raw: bytes | None = None
     echoes: bool = False
     """Whether what was sent is in the message of the answer."""
@@ -69,6 +71,8 @@ class StandIn:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.released = threading.Event()
+        self.gone = threading.Event()
+        """Set when whoever was given an answer that drips has hung up."""
         self._answers: list[Said] = [Said(404)]
         stand_in = self
 
@@ -115,6 +119,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         answer = self.cloud.next_answer()
         if answer.stalls:
             self.cloud.released.wait()
+            return
+        if answer.drips:
+            self.send_response_only(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not self.cloud.released.wait(0.02):
+                    self.wfile.write(b" ")
+            self.cloud.gone.set()
             return
         if answer.raw is not None:
             self.wfile.write(answer.raw)

@@ -1,5 +1,6 @@
 """A service account's key is exchanged for a token, whoever answers and however."""
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -104,6 +105,32 @@ async def test_who_says_nothing_is_given_up(cloud: StandIn, ca_file: str, monkey
     cloud.says(Said(stalls=True))
     with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
         await at(cloud, ca_file).token(KEY)
+
+
+async def test_who_never_comes_to_an_end_is_given_up_and_hung_up_on(
+    cloud: StandIn, ca_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange_module, "ANSWER_SECONDS", 0.5)
+    cloud.says(Said(drips=True))
+    with pytest.raises(Unreachable, match=r"did not answer within 0\.5 s"):
+        await at(cloud, ca_file).token(KEY)
+    assert await asyncio.to_thread(cloud.gone.wait, 10)
+
+
+async def test_a_proxy_of_the_environment_is_gone_through_and_its_refusal_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked_for.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://me:hidden@127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        with pytest.raises(StreamError, match="403 Forbidden") as caught:
+            await Exchange("iam.invalid").token(KEY)
+    assert asked_for[0].startswith(b"CONNECT iam.invalid:443 ")
+    assert "hidden" not in str(caught.value)
 
 
 async def test_nobody_there_is_told(ca_file: str) -> None:
