@@ -96,6 +96,8 @@ class Stream:
         await self._say(heard or [Heard("", final=True, end_of_utterance=True)])
 
     def _wants_partials(self, waiting: float) -> bool:
+        if self._incoming.refusal is not None:  # the stream is about to end: its last final must not wait for them
+            return False
         behind = waiting > BEHIND_SECONDS
         return self._asked.partial_results and (not behind or self._clock() - self._said_at > SIGN_OF_LIFE_SECONDS)
 
