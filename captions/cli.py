@@ -142,6 +142,11 @@ def build_parser() -> argparse.ArgumentParser:
 
     add_doctor_arguments(doctor)
 
+    models = command("models", "List the models for other languages on this machine, add one, or remove it.")
+    from captions.server.models_command import add_arguments as add_models_arguments
+
+    add_models_arguments(models)
+
     completion = command("completion", "Print the script by which a shell completes what is typed.", settings=False)
     completion.epilog, completion.formatter_class = COMPLETION, argparse.RawDescriptionHelpFormatter
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell that is to read it")
@@ -322,6 +327,12 @@ def _settings(arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _models(arguments: argparse.Namespace) -> int:
+    from captions.server.models_command import run
+
+    return run(arguments, _load(arguments).settings)
+
+
 def _credentials(arguments: argparse.Namespace) -> int:
     from captions.recognition.iam.command import run
 
@@ -373,6 +384,7 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "settings": _settings,
     **dict.fromkeys(("sessions", "search", "follow", "show", "export", "redo", "title"), _archive),
     "credentials": _credentials,
+    "models": _models,
     "doctor": _doctor,
     "completion": _completion,
 }

@@ -1,6 +1,10 @@
-"""How far a file has been played, in one line for a terminal: `[####....]  1:02 of 5:40  12.3x  0:22 left`."""
+"""How far something has come, in one line for a terminal: `[####....]  1:02 of 5:40  12.3x  0:22 left`.
+
+Of a file that is played, and of a download: `[####....]  45 of 148 MB  2.1 MB/s  0:49 left`.
+"""
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from captions.events import Progress
@@ -9,6 +13,8 @@ REDRAW_SECONDS = 0.2
 """A file that is read as fast as it can be tells its place hundreds of times a second; nobody reads that."""
 MOST_CELLS = 40
 """How long the bar itself is at most."""
+RATE_SECONDS = 10.0
+"""Of how long a time the speed of a download is."""
 
 
 class ProgressBar:
@@ -39,12 +45,45 @@ class ProgressBar:
             parts.append(f"{done / took:.1f}x")
             if progress.total:
                 parts.append(f"{_clock(max(0.0, progress.total - progress.elapsed) * took / done)} left")
-        text = "  ".join(parts)
-        cells = min(MOST_CELLS, width - 1 - len(text) - len("[]  "))
-        if progress.total and cells >= 10:
-            full = round(cells * min(1.0, progress.elapsed / progress.total))
-            text = f"[{'#' * full}{'.' * (cells - full)}]  {text}"
-        return text[: max(0, width - 1)]
+        return _drawn(progress.elapsed / progress.total if progress.total else None, "  ".join(parts), width)
+
+
+class DownloadBar:
+    """Turns the places of a download, in bytes, into words and lines. `clock` is a monotonic one, in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._places: deque[tuple[float, int]] = deque()
+        """When which place was told, of the last `RATE_SECONDS` and one before."""
+
+    def words(self, done: int, total: int) -> list[str]:
+        """Return the parts of what is told: `45 of 148 MB`, `2.1 MB/s`, `0:49 left`; the last two once they are known.
+
+        The speed is that of the last `RATE_SECONDS`, so that a hub that has stopped is seen to have.
+        """
+        now = self._clock()
+        self._places.append((now, done))
+        while len(self._places) > 2 and self._places[1][0] <= now - RATE_SECONDS:
+            self._places.popleft()
+        parts = [f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"]
+        took, came = now - self._places[0][0], done - self._places[0][1]
+        if took >= 1.0 and came > 0:
+            parts.append(f"{came / took / 1e6:.1f} MB/s")
+            parts.append(f"{_clock(max(0, total - done) * took / came)} left")
+        return parts
+
+    def line(self, done: int, total: int, width: int) -> str:
+        """Return the line, shorter than `width` cells."""
+        return _drawn(done / total if total else None, "  ".join(self.words(done, total)), width)
+
+
+def _drawn(share: float | None, text: str, width: int) -> str:
+    """Return the text with a bar before it that shows a share, where that is known and there is room."""
+    cells = min(MOST_CELLS, width - 1 - len(text) - len("[]  "))
+    if share is not None and cells >= 10:
+        full = round(cells * min(1.0, share))
+        text = f"[{'#' * full}{'.' * (cells - full)}]  {text}"
+    return text[: max(0, width - 1)]
 
 
 def _clock(seconds: float) -> str:

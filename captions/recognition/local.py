@@ -25,6 +25,7 @@ from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.remote_stream import RemoteStream
 from captions.recognition.speechkit_v2 import SPEECHKIT_V2
+from captions.server.environment import without_ours
 from captions.settings import SERVE_TOKEN_VARIABLE
 
 START_SECONDS = 30.0
@@ -124,7 +125,7 @@ class LocalRecognizer:
         self._folder = await asyncio.to_thread(lambda: Path(tempfile.mkdtemp(prefix="captions-")))
         listen = f"unix:{self._folder / 'socket'}"
         credentials = None
-        environment = _environment()
+        environment = without_ours()
         if sys.platform == "win32" or len(os.fsencode(listen)) > LONGEST_SOCKET_PATH:
             listen = "127.0.0.1:0"
             credentials = Credentials(Kind.API_KEY, secrets.token_urlsafe(32))
@@ -236,12 +237,6 @@ async def _ready_line(stdout: asyncio.StreamReader) -> re.Match[str] | None:
 async def _discard(stdout: asyncio.StreamReader) -> None:
     while await stdout.read(4096):
         pass
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment without what concerns only us: secrets, and the settings of the dashboard."""
-    ours = {"IAM_TOKEN", "API_KEY", "FOLDER_ID", "YC_SERVICE_ACCOUNT_KEY_FILE"}
-    return {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("CAPTIONS_")}
 
 
 def missing_engine() -> RecognizerMissing | None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +11,11 @@ from pathlib import Path
 import captions
 from captions.errors import ExitCode, RecognizerMissing, StorageError
 from captions.plain_text import plain
+from captions.server.environment import without_ours
 from captions.server.models import Model, manifest
 
 END_SECONDS = 2.0
 """How long the process may take to end when its input does."""
-SECRETS = ("IAM_TOKEN", "API_KEY", "FOLDER_ID")
 
 Told = Callable[[int, int], None]
 
@@ -35,7 +34,7 @@ async def download(model: Model, told: Told) -> Path:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={k: v for k, v in os.environ.items() if k not in SECRETS and not k.startswith("CAPTIONS_")},
+        env=without_ours(),
         # Where this very package is found first, whatever lies in the folder that the user is in.
         cwd=Path(captions.__file__).parents[1],
         start_new_session=True,  # Ctrl-C at the terminal reaches it only through us
