@@ -21,9 +21,7 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
 from tests.recognition.tongues import OTHERS, SERVICES, UNTIMED, Service
 
-pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
-
-SPEED = 30.0
+SPEED = 100.0
 SHORTEST, LONGEST = 0.1, 30.0
 """Seconds that a link is broken."""
 STREAM_SECONDS = 20.0

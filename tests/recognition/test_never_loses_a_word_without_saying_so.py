@@ -13,9 +13,7 @@ from tests.recognition.hurry import hurried
 from tests.recognition.meeting import Meeting
 from tests.recognition.tongues import SERVICES, Service
 
-pytestmark = pytest.mark.xdist_group("hurried")  # one at a time: see hurry
-
-SPEED = 30.0
+SPEED = 100.0
 KEPT = 20.0
 
 
