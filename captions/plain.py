@@ -21,6 +21,7 @@ from captions.events import (
     Severity,
 )
 from captions.plain_text import plain
+from captions.transcript.transcript import short_code
 
 WORDS = ("pause", "resume", "mark", "quit")
 """What can be typed, with Enter; the first letter is enough."""
@@ -59,6 +60,8 @@ class Sentences:
         self._back_at: float | None = None
         """When a stream after a broken one was first seen to go on, while it is not told yet."""
         self._back = ""
+        self._languages: dict[str, str] = {}
+        """The language that was spoken last, by track."""
 
     def line(self, event: Event) -> str | None:
         """Return the line for an event, without its end; None when there is nothing to tell."""
@@ -73,7 +76,7 @@ class Sentences:
             case Final():
                 self._said(event.end)
                 self._come_back()  # the words tell it
-                return event.text
+                return self._in_another_language(event) + event.text
             case Partial(text=text, unconfirmed=False) if text:
                 self._said(event.end)
                 return self._come_back()
@@ -96,6 +99,14 @@ class Sentences:
             case Notice():
                 return f"{_SEVERITY[event.severity]}{event.message} {event.hint}"
         return ""
+
+    def _in_another_language(self, caption: Final) -> str:
+        """The code of a caption's language in brackets, where it is another than before."""
+        if not caption.language:
+            return ""
+        before = self._languages.setdefault(caption.track, caption.language)
+        self._languages[caption.track] = caption.language
+        return f"[{caption.language}] " if short_code(before) != short_code(caption.language) else ""
 
     def _said(self, time: float) -> None:
         self._words_at = time

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def caption(text: str, end: float = 2.0) -> Final:
 
 def test_a_caption_has_the_time_of_day_at_which_it_began() -> None:
     assert Sentences().line(caption("hello [world]")) == f"{START.astimezone():%H:%M:%S} hello [world]"
+
+
+def test_another_language_is_told_where_it_begins() -> None:
+    spoken = ["", "en-US", "de-DE", "", "de-AT", "en-GB"]
+    captions = [replace(caption(f"word {number}"), language=code) for number, code in enumerate(spoken)]
+    assert told(*captions) == ["word 0", "word 1", "[de-DE] word 2", "word 3", "word 4", "[en-GB] word 5"]
 
 
 def test_what_is_no_speech_is_a_sentence_in_brackets() -> None:

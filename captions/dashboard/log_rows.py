@@ -23,7 +23,7 @@ from captions.dashboard.shown_entries import ShownEntries
 from captions.dashboard.wrapping import row_starts
 from captions.events import Final, Partial
 from captions.transcript.search import Search
-from captions.transcript.transcript import Transcript
+from captions.transcript.transcript import Transcript, short_code
 
 NOW = "now"
 MORE = "\u00a0…"
@@ -138,17 +138,26 @@ class LogRows:
             over = self._matches_in(text, index == self.cursor) if isinstance(entry, Final) else []
             if self.selected is not None:
                 over.append((*part_of(index, text, self.selected), self._style_of("selection")))
-            continues = self.shown.only is None and self.transcript.continues(index)
             shown = self._texts[index] = ShownText(
                 index,
                 text,
                 row_starts(text, self._text_cells),
                 [(0, len(text), self._style_of(entry_style(entry)))],
                 over,
-                "" if continues else time_of_day(entry.wall, seconds=self.width >= LONG_TIME_FROM),
+                self._beside(index),
                 MARK if self.transcript.marked(index) else CURSOR if index == self.cursor else "",
             )
         return shown
+
+    def _beside(self, index: int) -> str:
+        """What stands beside an entry: its time, and its language where that is another than before."""
+        entry, wide = self.transcript.entries[index], self.width >= LONG_TIME_FROM
+        continues = self.shown.only is None and self.transcript.continues(index)
+        if not (isinstance(entry, Final) and self.transcript.in_another_language(index)):
+            return "" if continues else time_of_day(entry.wall, seconds=wide)
+        # In the cells of the seconds, or of the time: the entries around it have theirs.
+        code = f"{safe(short_code(entry.language))[:3]:>3}"
+        return code if continues or not wide else time_of_day(entry.wall, seconds=False) + code
 
     def _matches_in(self, text: str, current: bool = False) -> list[Look]:
         if self.search is None:

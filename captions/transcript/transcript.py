@@ -23,6 +23,11 @@ def ends(entry: Entry) -> float:
     return entry.end if isinstance(entry, Final | Gap) else entry.time
 
 
+def short_code(language: str) -> str:
+    """Return the code of a language without its region: "de" for "de-DE"."""
+    return language.partition("-")[0].lower()
+
+
 class Transcript:
     """The entries that a reader sees, which of them are marked, and which go on with what was being said.
 
@@ -39,6 +44,9 @@ class Transcript:
         self._ends = array("d")  # the latest end so far, so that it never falls where tracks overlap
         self._continues = bytearray()
         self._open_utterances: set[str] = set()
+        self._languages: dict[str, str] = {}
+        """The language that was spoken last, by track."""
+        self._in_another_language: set[int] = set()
         self._marks: list[int] = []
         self._coming_marks: dict[str, list[float]] = {}
         for entry in entries:
@@ -61,6 +69,11 @@ class Transcript:
             continues = track in self._open_utterances
             (self._open_utterances.discard if entry.end_of_utterance else self._open_utterances.add)(track)
             self.captions += 1
+            if entry.language:
+                before = self._languages.setdefault(track, entry.language)
+                if short_code(before) != short_code(entry.language):
+                    self._in_another_language.add(len(self.entries))
+                self._languages[track] = entry.language
             if track in self._coming_marks:
                 self._take_coming_marks(entry)
         else:
@@ -74,6 +87,13 @@ class Transcript:
     def continues(self, index: int) -> bool:
         """Whether a caption goes on with the utterance of the one before it on its track."""
         return bool(self._continues[index])
+
+    def in_another_language(self, index: int) -> bool:
+        """Whether a caption is in another language than the one before it on its track, as far as languages are told.
+
+        Regions are not told apart: recognisers go to and fro between them.
+        """
+        return index in self._in_another_language
 
     # Marks
 

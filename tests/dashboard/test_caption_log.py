@@ -32,6 +32,33 @@ async def test_finals_of_one_utterance_go_on_without_a_time() -> None:
         assert lines_of(log)[:3] == [" 12:04:31  One.", "           Two.", " 12:04:35  Three."]
 
 
+@pytest.mark.parametrize(
+    ("columns", "beside"),
+    [
+        (80, [" 12:04:31  ", " 12:04:33  ", " 12:04 de  ", "           ", "       en  ", " 12:04:41  "]),
+        (50, [" 12:04  ", " 12:04  ", "    de  ", "        ", "    en  ", " 12:04  "]),
+        (30, [" "] * 6),
+    ],
+)
+async def test_where_another_language_is_spoken_its_code_stands_beside_the_caption(
+    columns: int, beside: list[str]
+) -> None:
+    spoken = ["", "en-US", "de-DE", "de-DE", "en-US", "en-GB"]
+    ends = [True, True, False, False, True, True]
+    async with open_log(columns) as (log, _):
+        log.add(
+            replace(final(f"Word {number}.", 2.0 * number, end_of_utterance=ended), language=language)
+            for number, (language, ended) in enumerate(zip(spoken, ends, strict=True))
+        )
+        assert lines_of(log)[:6] == [f"{before}Word {number}." for number, before in enumerate(beside)]
+
+
+async def test_a_language_from_outside_is_plain_text_and_never_wider_than_its_place() -> None:
+    async with open_log() as (log, _):
+        log.add([replace(final("One."), language="en"), replace(final("Two."), language="\x1b[31mxyzzy")])
+        assert lines_of(log)[1] == " 12:04[31  Two."
+
+
 async def test_a_partial_reads_as_one_without_colour_and_becomes_final_where_it_stands() -> None:
     async with open_log() as (log, _):
         log.show_partial(partial("hello th"))

@@ -27,7 +27,7 @@ def final(text: str, start: float = 0.0) -> Final:
 
 EVERY_KIND: list[Entry] = [
     InputChanged("main", 0.0, NOW, "file", "talk [1].mp3"),
-    Final("main", 0.5, 1.25, NOW, "привет 😀 [b]", False, (Word("привет", 0.5, 1.0),)),
+    Final("main", 0.5, 1.25, NOW, "привет 😀 [b]", False, (Word("привет", 0.5, 1.0),), "ru-RU"),
     Paused(1.25, NOW),
     Resumed(1.25, NOW),
     Gap("main", 1.25, 3.0, NOW, "nobody was listening"),
