@@ -358,19 +358,19 @@ async def test_a_reader_that_goes_away_ends_it_quietly_with_a_pipe_on_both_sides
 
 
 @pytest.fixture
-def ten_seconds_of_sound(tmp_path: Path) -> str:
+def five_seconds_of_sound(tmp_path: Path) -> str:
     path = tmp_path / "talk.pcm"
-    path.write_bytes(bytes(2 * 8_000 * 10))
+    path.write_bytes(bytes(2 * 8_000 * 5))
     return str(path)
 
 
 async def test_progress_is_a_bar_below_the_captions_and_gone_at_the_end(
-    ten_seconds_of_sound: str, tmp_path: Path
+    five_seconds_of_sound: str, tmp_path: Path
 ) -> None:
     async with ScriptedServer(says_two_things) as server:
-        words = ("-m", "captions", "transcribe", ten_seconds_of_sound, "--endpoint", server.target, "--no-tls")
+        words = ("-m", "captions", "transcribe", five_seconds_of_sound, "--endpoint", server.target, "--no-tls")
         with await asyncio.to_thread(lambda: Terminal(*words, home=tmp_path)) as terminal:
-            await asyncio.to_thread(terminal.wait_for, "of 0:10  1.0x  0:0")
+            await asyncio.to_thread(terminal.wait_for, "of 0:05  1.0x  0:0")
             rows = [row.rstrip() for row in terminal.text().splitlines() if row.strip()]
             assert rows[0] == "it was the best"
             assert rows[-1].startswith("[#")
@@ -381,11 +381,11 @@ async def test_progress_is_a_bar_below_the_captions_and_gone_at_the_end(
         ]
 
 
-async def test_progress_never_gets_into_standard_output(ten_seconds_of_sound: str, tmp_path: Path) -> None:
+async def test_progress_never_gets_into_standard_output(five_seconds_of_sound: str, tmp_path: Path) -> None:
     with (tmp_path / "captions.txt").open("wb") as file:
         async with ScriptedServer(says_two_things) as server:
-            words = ("-m", "captions", "transcribe", ten_seconds_of_sound, "--endpoint", server.target, "--no-tls")
+            words = ("-m", "captions", "transcribe", five_seconds_of_sound, "--endpoint", server.target, "--no-tls")
             with await asyncio.to_thread(lambda: Terminal(*words, home=tmp_path, stdout=file.fileno())) as terminal:
-                await asyncio.to_thread(terminal.wait_for, "of 0:10")
+                await asyncio.to_thread(terminal.wait_for, "of 0:05")
                 assert await asyncio.to_thread(terminal.wait_for_end, 20) == 0
     assert (tmp_path / "captions.txt").read_text() == "it was the best\n[of] times [31mred\n"

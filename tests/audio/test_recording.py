@@ -50,9 +50,11 @@ def recorded(path: Path, *blocks: AudioBlock) -> Samples:
     return decoded(path)
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
-def test_sound_is_at_its_time_also_after_an_hour_that_nobody_captured(tmp_path: Path, rate: int) -> None:
-    times = [0.25, 2.0, 3_700.0]
+@pytest.mark.parametrize(("rate", "late"), [(8_000, 70.0), (16_000, 3_700.0), (48_000, 70.0)])
+def test_sound_is_at_its_time_also_after_a_minute_or_an_hour_that_nobody_captured(
+    tmp_path: Path, rate: int, late: float
+) -> None:
+    times = [0.25, 2.0, late]
     blocks = [AudioBlock(beep(rate), round(time * rate), rate) for time in times]
     assert onsets(recorded(tmp_path / "s.ogg", *blocks)) == pytest.approx(times, abs=0.010)
 

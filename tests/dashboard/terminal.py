@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pyte
 
+WAIT_LIMIT = 40.0
+"""Seconds until what does not come on the screen is taken to be missing: a machine may be busy with other tests."""
 QUERY, ANSWER = b"\x1b[?2026$p", b"\x1b[?2026;2$y"
 _NOT_FOR_PYTE = re.compile(rb"\x1b\[[<>][0-9;]*u|\x1b\[\?\d+\$p")
 
@@ -115,19 +117,19 @@ class Terminal:
         rows = (self.screen.buffer[y] for y in range(self.screen.lines))  # its `display` fails on half a wide character
         return "\n".join("".join(row[x].data for x in range(self.screen.columns)) for row in rows)
 
-    def wait_for(self, text: str, seconds: float = 15.0, times: int = 1) -> None:
+    def wait_for(self, text: str, seconds: float = WAIT_LIMIT, times: int = 1) -> None:
         """Wait until `text` is on the screen, so many times."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.text().count(text) >= times, seconds):
                 raise AssertionError(f"{text!r} did not come on the screen:\n{self.text()}")
 
-    def wait_for_end_of(self, text: str, seconds: float = 15.0) -> None:
+    def wait_for_end_of(self, text: str, seconds: float = WAIT_LIMIT) -> None:
         """Wait until `text` is on the screen no more."""
         with self._changed:
             if not self._changed.wait_for(lambda: text not in self.text(), seconds):
                 raise AssertionError(f"{text!r} stayed on the screen:\n{self.text()}")
 
-    def wait_for_stop(self, quiet: float = 1.0, seconds: float = 15.0) -> None:
+    def wait_for_stop(self, quiet: float = 1.0, seconds: float = WAIT_LIMIT) -> None:
         """Wait until nothing has been written for so long."""
         until = time.monotonic() + seconds
         with self._changed:

@@ -14,6 +14,7 @@ TRUE_COLOUR = re.compile(rb"\x1b\[[0-9;]*[34]8;2;")
 
 
 def talking(folder: Path, *options: str, ssh: str = "") -> Terminal:
+    folder.mkdir(exist_ok=True)
     return Terminal(
         TALKING,
         str(folder / "report.json"),
@@ -73,16 +74,14 @@ def test_a_slow_link_to_another_machine_makes_it_say_how_to_draw_less_once(tmp_p
 
 
 def test_a_fast_link_and_a_terminal_that_never_answers_are_left_alone(tmp_path: Path) -> None:
-    with talking(tmp_path, ssh=SSH) as terminal:
-        terminal.wait_for("ENDVHPJ")
-        assert b"draw less" not in terminal.received
-        terminal.type("q")
-        assert terminal.wait_for_end() == 0
-    with talking(tmp_path, ssh=SSH) as terminal:
-        terminal.answers_after = None
-        terminal.wait_for("ENDVHPJ")
-        assert b"draw less" not in terminal.received
-        terminal.hang_up()
+    with talking(tmp_path / "fast", ssh=SSH) as fast, talking(tmp_path / "mute", ssh=SSH) as mute:
+        mute.answers_after = None
+        for terminal in (fast, mute):
+            terminal.wait_for("ENDVHPJ")
+            assert b"draw less" not in terminal.received
+        fast.type("q")
+        assert fast.wait_for_end() == 0
+        mute.hang_up()
 
 
 async def test_the_meter_moves_in_coarse_steps_and_the_clock_in_tens_of_seconds(dashboard: Dashboard) -> None:

@@ -29,8 +29,8 @@ def journal(home: Path) -> Path:
 
 def test_the_words_of_the_sample_appear_and_are_kept(dashboard: Terminal, own_environment: Path) -> None:
     dashboard.wait_for("LISTENING")
-    dashboard.wait_for("best of times", 20)
-    dashboard.wait_for("foolishness", 20)
+    dashboard.wait_for("best of times")
+    dashboard.wait_for("foolishness")
     dashboard.type("q")
     assert dashboard.wait_for_end() == 0
     texts = [entry.text.lower() for entry in read_journal(journal(own_environment)) if isinstance(entry, Final)]
@@ -40,7 +40,7 @@ def test_the_words_of_the_sample_appear_and_are_kept(dashboard: Terminal, own_en
 def test_another_input_takes_over_and_the_transcript_stays(
     dashboard: Terminal, own_environment: Path, tmp_path: Path
 ) -> None:
-    dashboard.wait_for("best of times", 20)
+    dashboard.wait_for("best of times")
     dashboard.type("s")
     dashboard.wait_for("── sample:", times=2)
     dashboard.type(" ")
@@ -55,7 +55,7 @@ def test_another_input_takes_over_and_the_transcript_stays(
 def test_kill_9_loses_no_caption_that_was_shown_and_leaves_no_process(
     dashboard: Terminal, own_environment: Path
 ) -> None:
-    dashboard.wait_for("foolishness", 20)
+    dashboard.wait_for("foolishness")
     children = psutil.Process(dashboard.pid).children(recursive=True)
     os.kill(dashboard.pid, signal.SIGKILL)
     assert dashboard.wait_for_end() == -signal.SIGKILL
@@ -70,7 +70,7 @@ def test_kill_9_loses_no_caption_that_was_shown_and_leaves_no_process(
 def test_a_signal_lets_the_last_words_be_heard(
     dashboard: Terminal, own_environment: Path, number: signal.Signals
 ) -> None:
-    dashboard.wait_for("best of times", 20)
+    dashboard.wait_for("best of times")
     os.kill(dashboard.pid, number)
     assert dashboard.wait_for_end() == 128 + number
     texts = [entry.text.lower() for entry in read_journal(journal(own_environment)) if isinstance(entry, Final)]
@@ -78,7 +78,7 @@ def test_a_signal_lets_the_last_words_be_heard(
 
 
 def test_a_terminal_that_is_closed_ends_it_and_keeps_the_words(dashboard: Terminal, own_environment: Path) -> None:
-    dashboard.wait_for("foolishness", 20)
+    dashboard.wait_for("foolishness")
     dashboard.hang_up()
     dashboard.wait_for_end()
     texts = [entry.text.lower() for entry in read_journal(journal(own_environment)) if isinstance(entry, Final)]
@@ -88,7 +88,7 @@ def test_a_terminal_that_is_closed_ends_it_and_keeps_the_words(dashboard: Termin
 def test_a_terminal_that_stalls_stops_neither_the_audio_nor_the_journal(
     dashboard: Terminal, own_environment: Path
 ) -> None:
-    dashboard.wait_for("best of times", 20)
+    dashboard.wait_for("best of times")
     dashboard.reading = False
     path = journal(own_environment)
     deadline = time.monotonic() + 30
