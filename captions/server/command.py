@@ -10,6 +10,7 @@ from captions.server.limits import IDLE_STATUSES, Limits
 from captions.settings import SERVE_TOKEN_VARIABLE
 
 DEFAULT_LISTEN = "127.0.0.1:50051"
+ENGINES = ("auto", "moonshine", "whisper")
 
 DESCRIPTION = """\
 Serve the recogniser on this machine to any client of SpeechKit's streaming API, v2 and v3 at the same address,
@@ -39,6 +40,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--until-stdin-closes",
         action="store_true",
         help="end when standard input does: with the program that holds it",
+    )
+    recogniser = parser.add_argument_group("Recogniser")
+    recogniser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="moonshine (English), whisper (many languages), or moonshine for English and whisper for all else "
+        f"[{ENGINES[0]}]",
+    )
+    recogniser.add_argument(
+        "--whisper-model",
+        metavar="MODEL",
+        default="",
+        help="name of a model on this machine, or the folder of one in CTranslate2's format [base, where it is there]",
     )
     secure = parser.add_argument_group("Encryption and access")
     secure.add_argument("--tls-certificate", metavar="FILE", type=Path, help="PEM file of the certificate (chain)")
@@ -108,6 +123,8 @@ def run(arguments: argparse.Namespace) -> int:
     return serve(
         arguments.listen,
         limits.unlimited() if arguments.unlimited else limits,
+        engine=arguments.engine,
+        whisper_model=arguments.whisper_model,
         token=token,
         tls=tls,
         until_stdin_closes=arguments.until_stdin_closes,

@@ -68,7 +68,9 @@ class Engine(Protocol):
         ...
 
     def open(self, language: str = "", *, end_silence: float | None = None) -> EngineStream:
-        """Begin a stream in one of `languages`; empty for the first, "auto" where it `detects_language`. May block.
+        """Begin a stream in one of `languages`; empty for the first. May block. Raises RecognizerMissing.
+
+        Where it `detects_language`, "auto" is whichever of them is spoken, and several codes with commas one of those.
 
         `end_silence` is how many seconds of silence end an utterance: None for what suits the engine, infinite where
         the client alone says it. What is kept of a silence is bounded all the same.

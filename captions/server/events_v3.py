@@ -20,7 +20,7 @@ from captions.proto import stt_v3_pb2 as pb
 from captions.server.engines import Heard
 from captions.server.protocol import Call
 from captions.server.raw_text import one_by_one, raw_text, raw_word
-from captions.server.specification import AUTO, Asked
+from captions.server.specification import Asked
 
 STATUS_SECONDS = 2.0
 AHEAD_SECONDS = 10.0
@@ -112,7 +112,7 @@ class Events:
             if text := word.text if written else raw_word(word.text):
                 alternative.words.add(text=text, start_time_ms=_ms(word.start), end_time_ms=_ms(word.end))
         language = heard.language or self._asked.language
-        if language != AUTO:
+        if language in self._asked.engine.languages:  # and not what stands for several
             alternative.languages.add(language_code=language, probability=1.0)
         return pb.AlternativeUpdate(alternatives=[alternative], channel_tag=CHANNEL)
 

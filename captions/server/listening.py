@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from captions.audio.block import Samples
+from captions.errors import RecognizerMissing
 from captions.server import refusals
 from captions.server.audio_decoders import AudioDecoder
 from captions.server.engines import EngineStream, Heard
@@ -46,7 +47,10 @@ class Listening:
 
     def _open(self) -> tuple[AudioDecoder, EngineStream]:
         asked = self._asked
-        return asked.encoding.decoder(), asked.engine.open(asked.language, end_silence=asked.end_silence)
+        try:
+            return asked.encoding.decoder(), asked.engine.open(asked.language, end_silence=asked.end_silence)
+        except RecognizerMissing as missing:  # of an engine that loads its model for its first stream
+            raise refusals.no_engine(missing) from None
 
     def _hear(self, piece: Audio | Silence, partials: bool) -> list[Heard]:
         decoder, stream = self._ears.result()

@@ -12,14 +12,10 @@ and read by the package's non-streaming call, for these reasons, each measured o
 """
 
 import contextlib
-import heapq
-import itertools
 import os
-import threading
 import time
 import wave
 from collections import deque
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +25,16 @@ from captions.audio.block import Samples
 from captions.errors import RecognizerMissing
 from captions.server.engines import RATE
 from captions.server.loops import is_loop, without_loops
+from captions.server.reading import ReadingThreads
 from captions.server.speech import SpeechDetector
-from captions.server.utterances import STEP, Utterances
+from captions.server.utterances import STEP, Reading, Timings, Utterances
 
+READ_EVERY = 0.4
+"""Seconds of speech between two partials; with the step and the reading itself this stays under 0.5 s."""
 READ_PER_SECOND = 10.0
 """Seconds of audio that are read in a second of continuous speech, on average: each partial reads its stretch anew."""
+TIMINGS = Timings(long=4.0, longest=10.0)
+"""What a partial costs grows with the stretch, and sentences of a few seconds are read as well as longer ones."""
 MOST_BUSY = 0.7
 """Share of its time that the reading thread may be busy with streams at the pace of speech; the rest is for peaks."""
 COSTS_KEPT = 51
@@ -67,7 +68,7 @@ class MoonshineEngine:
         # A threshold of 0 makes all audio one line: where to split it is decided in utterances.py.
         options = {"vad_threshold": "0", "return_audio_data": "false", "identify_speakers": "false"}
         self._model = Transcriber(model, ModelArch.TINY, options=options)
-        self._reading = _ReadingThread(self._model)
+        self._reading = _Reader(self._model)
         speech = _warm_up_speech(assets)
         self._reading.read(speech, urgent=True)  # the first is slower than all others
         self._reading.costs.clear()
@@ -79,7 +80,7 @@ class MoonshineEngine:
 
     def open(self, language: str = "", *, end_silence: float | None = None) -> Utterances:
         """See Engine. There is one language only."""
-        return Utterances(SpeechDetector(), self._reading, end_silence=end_silence)
+        return Utterances(SpeechDetector(), self._reading, TIMINGS, end_silence=end_silence)
 
     def close(self) -> None:
         """See Engine."""
@@ -87,51 +88,26 @@ class MoonshineEngine:
         self._model.close()
 
 
-class _ReadingThread:
-    """The one thread that uses the model. Its queue holds at most one reading per stream, for a stream waits for it."""
+class _Reader:
+    """Reads for all streams, in one thread."""
 
     def __init__(self, model: Any) -> None:
         self.costs: deque[float] = deque(maxlen=COSTS_KEPT)
         """Seconds that reading a second of audio took, lately."""
         self._model = model
-        self._waiting: list[tuple[bool, int, Samples, Future[str]]] = []
-        self._order = itertools.count()
-        self._changed = threading.Condition()
-        self._closed = False
-        self._thread = threading.Thread(target=self._run, name="moonshine", daemon=True)
-        self._thread.start()
+        self._threads = ReadingThreads("moonshine")
 
-    def read(self, samples: Samples, *, urgent: bool) -> str:
+    def read_every(self) -> float:
+        """See Reader."""
+        return READ_EVERY
+
+    def read(self, samples: Samples, *, urgent: bool) -> Reading:
         """See Reader. Raises RuntimeError after `close`."""
-        future: Future[str] = Future()
-        with self._changed:
-            if self._closed:
-                raise RuntimeError("the engine is closed")
-            heapq.heappush(self._waiting, (not urgent, next(self._order), samples, future))
-            self._changed.notify()
-        return future.result()
+        return Reading(self._threads.call(lambda: self._read(samples), urgent=urgent))
 
     def close(self) -> None:
-        """End the thread after what it is reading; what waits is given up. Idempotent."""
-        with self._changed:
-            self._closed = True
-            for *_, future in self._waiting:
-                future.cancel()
-            self._waiting.clear()
-            self._changed.notify()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting)
-                if not self._waiting:
-                    return
-                *_, samples, future = heapq.heappop(self._waiting)
-            try:
-                future.set_result(self._read(samples))
-            except Exception as error:
-                future.set_exception(error)
+        """End the thread after what it is reading. Idempotent."""
+        self._threads.close()
 
     def _read(self, samples: Samples) -> str:
         text = self._transcribe(samples)

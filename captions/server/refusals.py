@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import grpc
 
+from captions.errors import RecognizerMissing
 from captions.plain_text import plain
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -47,6 +48,11 @@ def too_many_opens(opens: int) -> Refusal:
 def no_capacity(streams: int) -> Refusal:
     """All streams that this machine keeps up with are in use."""
     return Refusal(EXHAUSTED, f"All streams that this recogniser serves at a time are in use ({streams})")
+
+
+def no_engine(missing: RecognizerMissing) -> Refusal:
+    """The engine of the language cannot be loaded; another attempt would not help."""
+    return Refusal(grpc.StatusCode.NOT_FOUND, str(missing))
 
 
 def settings_first(field: str) -> Refusal:

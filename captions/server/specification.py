@@ -12,6 +12,8 @@ RATES = (8_000, 16_000, 48_000)
 MODELS = ("general", "general:rc", "general:deprecated")
 AUTO = "auto"
 """Stands for a language that the engine finds out."""
+ALSO_CALLED = {"kk-kk": "kk-KZ"}
+"""The service's documentation has both."""
 LONGEST_FOLDER_ID = 50
 
 
@@ -21,7 +23,7 @@ class Asked:
 
     engine: Engine
     language: str
-    """One of the engine's, or "auto" where it finds out by itself."""
+    """One of the engine's; several with commas, or "auto", where it finds out by itself."""
     encoding: Encoding
     partial_results: bool = True
     single_utterance: bool = False
@@ -67,8 +69,10 @@ def engine_for(languages: Sequence[str], engines: Sequence[Engine]) -> tuple[Eng
 
     Codes count in any case, and those that no engine has do not count where another is. Several, and "auto", which
     stands for all, go to the first engine that finds out which of them is spoken, and mean the first of them where
-    none does. Raises Refusal.
+    none does. What that engine is opened with is "auto", or those of its languages that were asked for, with commas.
+    Raises Refusal.
     """
+    languages = [ALSO_CALLED.get(language.lower(), language) for language in languages]
     if AUTO in (language.lower() for language in languages):
         wanted = served(engines)
     else:
@@ -78,8 +82,9 @@ def engine_for(languages: Sequence[str], engines: Sequence[Engine]) -> tuple[Eng
         raise refusals.language(languages, served(engines))
     if len(wanted) > 1:
         for engine in engines:
-            if engine.detects_language and len(set(engine.languages) & set(wanted)) > 1:
-                return engine, AUTO
+            of_engine = [code for code in wanted if code in engine.languages]
+            if engine.detects_language and len(of_engine) > 1:
+                return engine, AUTO if set(of_engine) == set(engine.languages) else ",".join(of_engine)
     return next(engine for engine in engines if wanted[0] in engine.languages), wanted[0]
 
 

@@ -3,41 +3,30 @@
 A detector tells speech from silence, a reader turns a stretch of audio into text; both belong to the engine. What is
 here is the same for every model that reads a whole stretch at a time.
 
-- The open stretch is read again every `READ_EVERY` seconds while someone speaks: that is the partial.
-- It is read once more when speech stops. If silence lasts for `END_SILENCE`, that text is the final with the end of
-  the utterance, so the final waits for nothing but the silence.
-- Speech that goes on before that belongs to the same utterance. Once a stretch is longer than `LONG` it ends at such
+- The open stretch is read again now and then while someone speaks: that is the partial. How often, the reader says.
+- It is read once more when speech stops. If silence lasts for `Timings.end_silence`, that text is the final with the
+  end of the utterance, so the final waits for nothing but the silence.
+- Speech that goes on before that belongs to the same utterance. Once a stretch is longer than `long` it ends at such
   a short pause, as a final without end of utterance, because what a partial costs grows with the stretch. So it does at
-  a pause of `END_SILENCE`, where the client wants longer ones within its utterances.
-- Speech without any pause is cut after `LONGEST`, at the quietest moment of the last `CUT_WITHIN`.
+  a pause of `end_silence`, where the client wants longer ones within its utterances.
+- Speech without any pause is cut after `longest`, at the quietest moment of the last `cut_within`. So what a reading
+  costs is bounded, however long somebody speaks.
 
 Each sample is in one stretch at most, so no word is said twice where one stretch ends and the next begins.
 """
 
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from captions.audio.block import Samples
 from captions.events import Word
+from captions.server.agreement import Agreement
 from captions.server.engines import RATE, Heard
 
 STEP = RATE // 10
 """Samples that are looked at in one go: 100 ms."""
-READ_EVERY = 0.4
-"""Seconds of speech between two partials; with the step and the reading itself this stays under 0.5 s."""
-FIRST_READ = 0.7
-"""Seconds that a stretch must have before it is read for the first time: of less, models make things up."""
-SHORTEST = 0.55
-"""Seconds that a stretch must have to hold a word, what the detector puts before speech included: a click is less."""
-END_SILENCE = 0.5
-"""Seconds of silence, after the detector has noticed it, that end an utterance where the client says nothing of it."""
-LONG = 4.0
-"""Seconds after which a stretch ends at the next short pause."""
-LONGEST = 10.0
-"""Seconds after which a stretch is cut though nobody paused."""
-CUT_WITHIN = 3.0
-"""Seconds before the present in which such a cut looks for its place."""
 QUIET = RATE // 10
 """Samples over which the quietest moment is measured: 100 ms."""
 
@@ -60,24 +49,71 @@ class Detector(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What suits a model, in seconds."""
+
+    long: float
+    """After so much a stretch ends at the next short pause."""
+    longest: float
+    """After so much a stretch is cut though nobody paused."""
+    first_read: float = 0.7
+    """What a stretch must have before it is read for the first time: of less, models make things up."""
+    shortest: float = 0.55
+    """What a stretch must have to hold a word, what the detector puts before speech included: a click is less."""
+    end_silence: float = 0.5
+    """Silence, after the detector has noticed it, that ends an utterance where the client says nothing of it."""
+    cut_within: float = 3.0
+    """How long before the present a cut looks for its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in a stretch."""
+
+    text: str = ""
+    """Empty for nothing."""
+    words: tuple[Word, ...] = ()
+    """The text's words, timed in seconds from the start of the stretch, where the model knows them."""
+    language: str = ""
+    """See Heard."""
+
+
 class Reader(Protocol):
     """Turns a stretch of audio into text. Blocks; may be shared by streams in several threads."""
 
-    def read(self, samples: Samples, *, urgent: bool) -> str:
-        """Return what is said in `samples`; empty for nothing. `urgent` goes before what is not."""
+    def read_every(self) -> float:
+        """Return how many seconds of speech there shall be between two partials."""
+        ...
+
+    def read(self, samples: Samples, *, urgent: bool) -> Reading:
+        """Return what is said in `samples`.
+
+        `urgent` goes before what is not, and is read with all care: it may become a final.
+        """
         ...
 
 
 class Utterances:
-    """One stream, heard with a detector of its own and a shared reader. It is an `EngineStream`.
+    """One stream, heard with a detector of its own and a reader. It is an `EngineStream`.
 
-    `end_silence`: see Engine.open.
+    With `agree` a partial holds what two readings agree in (agreement.py). `end_silence`: see Engine.open.
     """
 
-    def __init__(self, detector: Detector, reader: Reader, *, end_silence: float | None = None) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        reader: Reader,
+        timings: Timings,
+        *,
+        agree: bool = False,
+        end_silence: float | None = None,
+    ) -> None:
         self._detector = detector
         self._reader = reader
-        self._end_silence = END_SILENCE if end_silence is None else end_silence
+        self._timings = timings
+        self._agreement = Agreement() if agree else None
+        self._end_silence = timings.end_silence if end_silence is None else end_silence
         self._audio: Samples = np.empty(0, np.int16)
         self._audio_start = 0
         self._unlooked: Samples = np.empty(0, np.int16)
@@ -86,8 +122,8 @@ class Utterances:
         """Where the open stretch begins; None between utterances."""
         self._within = False
         """Whether finals of the open utterance were said already, or a partial is on the reader's screen."""
-        self._pause: tuple[int, str] | None = None
-        """Where speech paused in the open stretch, and what was said until then."""
+        self._pause: tuple[int, Reading] | None = None
+        """Where speech paused in the open stretch, and what was read until then."""
         self._parted = False
         """Whether that pause is so long that the stretch ends there, though the utterance may not."""
         self._read_at = 0
@@ -109,8 +145,8 @@ class Utterances:
         if len(unlooked):
             self._look(unlooked, heard, partials=False)
         if self._stretch is not None:
-            end, text = self._pause or (self._now, self._read(self._stretch, self._now, urgent=True))
-            self._end_utterance(end, text, heard)
+            end, reading = self._pause or (self._now, self._read(self._stretch, self._now, urgent=True))
+            self._end_utterance(end, reading, heard)
         return heard
 
     def close(self) -> None:
@@ -136,67 +172,85 @@ class Utterances:
             self._stretch = max(self._detector.start, self._heard_until)
             self._read_at = self._stretch
         elif self._pause is not None:
-            end, text = self._pause
+            end, reading = self._pause
             self._pause = None
             parted, self._parted = self._parted, False
-            if parted or end - self._stretch >= LONG * RATE:
-                self._end_stretch(end, text, heard)
+            if parted or end - self._stretch >= self._timings.long * RATE:
+                self._end_stretch(end, reading, heard)
                 self._stretch = self._read_at = max(self._detector.start, end)
         length = self._now - self._stretch
-        if length >= LONGEST * RATE:
+        if length >= self._timings.longest * RATE:
             cut = self._quietest()
             self._end_stretch(cut, self._read(self._stretch, cut, urgent=True), heard)
             self._stretch = self._read_at = cut
-        elif partials and length >= FIRST_READ * RATE and self._now - self._read_at >= READ_EVERY * RATE:
-            self._say_partial(self._read(self._stretch, self._now, urgent=False), heard)
+        elif partials and length >= self._timings.first_read * RATE and self._is_due():
+            reading = self._read(self._stretch, self._now, urgent=False)
+            if self._agreement is not None:
+                reading = replace(reading, text=self._agreement.heard(reading.text))
+            self._say_partial(reading, heard)
+
+    def _is_due(self) -> bool:
+        return self._now - self._read_at >= self._reader.read_every() * RATE
 
     def _silence(self, heard: list[Heard], *, partials: bool) -> None:
         assert self._stretch is not None
         if self._pause is None:
             end = max(self._detector.end, self._stretch)
-            text = self._read(self._stretch, end, urgent=True)
-            self._pause = end, text
+            reading = self._read(self._stretch, end, urgent=True)
+            self._pause = end, reading
+            if self._agreement is not None:
+                self._agreement.agreed(reading.text)
             if partials:
-                self._say_partial(text, heard)
+                self._say_partial(reading, heard)
         silence = self._now - self._pause[0]
         if silence >= self._end_silence * RATE:
             self._end_utterance(*self._pause, heard)
-        elif silence >= END_SILENCE * RATE:
+        elif silence >= self._timings.end_silence * RATE:
             self._parted = True
             self._forget()
 
-    def _read(self, start: int, end: int, *, urgent: bool) -> str:
+    def _read(self, start: int, end: int, *, urgent: bool) -> Reading:
         self._read_at = self._now
-        if end - start < SHORTEST * RATE:
-            return ""
+        if end - start < self._timings.shortest * RATE:
+            return Reading()
         return self._reader.read(self._audio[start - self._audio_start : end - self._audio_start], urgent=urgent)
 
-    def _say_partial(self, text: str, heard: list[Heard]) -> None:
+    def _say_partial(self, reading: Reading, heard: list[Heard]) -> None:
         assert self._stretch is not None
-        if text:
+        if reading.text:
             self._within = True
-            heard.append(Heard(text, words=(Word(text, self._stretch / RATE, self._now / RATE),)))
+            words = (Word(reading.text, self._stretch / RATE, self._now / RATE),)
+            heard.append(Heard(reading.text, words=words, language=reading.language))
 
-    def _end_stretch(self, end: int, text: str, heard: list[Heard]) -> None:
-        assert self._stretch is not None
-        if text:
+    def _end_stretch(self, end: int, reading: Reading, heard: list[Heard]) -> None:
+        if reading.text:
             self._within = True
-            heard.append(Heard(text, final=True, words=(Word(text, self._stretch / RATE, end / RATE),)))
+            heard.append(self._final(end, reading))
         self._heard_until = end
+        if self._agreement is not None:
+            self._agreement = Agreement()
         self._forget()
 
-    def _end_utterance(self, end: int, text: str, heard: list[Heard]) -> None:
-        assert self._stretch is not None
-        if text or self._within:
-            words = (Word(text, self._stretch / RATE, end / RATE),) if text else ()
-            heard.append(Heard(text, final=True, end_of_utterance=True, words=words))
+    def _end_utterance(self, end: int, reading: Reading, heard: list[Heard]) -> None:
+        if reading.text or self._within:
+            heard.append(replace(self._final(end, reading), end_of_utterance=True))
         self._heard_until = end
         self._stretch = self._pause = None
         self._within = self._parted = False
+        if self._agreement is not None:
+            self._agreement = Agreement()
         self._forget()
 
+    def _final(self, end: int, reading: Reading) -> Heard:
+        assert self._stretch is not None
+        start = self._stretch / RATE
+        words = tuple(replace(word, start=start + word.start, end=start + word.end) for word in reading.words)
+        if not words and reading.text:
+            words = (Word(reading.text, start, end / RATE),)
+        return Heard(reading.text, final=True, words=words, language=reading.language)
+
     def _quietest(self) -> int:
-        tail = self._audio[-int(CUT_WITHIN * RATE) :].astype(np.float32)
+        tail = self._audio[-int(self._timings.cut_within * RATE) :].astype(np.float32)
         energy = np.convolve(tail * tail, np.ones(QUIET, np.float32), "valid")
         return self._now - len(tail) + int(np.argmin(energy)) + QUIET // 2
 

@@ -5,6 +5,8 @@ import importlib.util
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +14,10 @@ from captions.server.engines import Engine
 from captions.server.limits import Limits
 from captions.server.serving import SttServer
 from tests.server.clients import Client
+from tests.whisper_model import require_whisper_model
+
+if TYPE_CHECKING:
+    from captions.server.whisper import WhisperEngine
 from tests.tone_code import ToneEngine
 
 Serving = Callable[..., Awaitable[Client]]
@@ -28,6 +34,23 @@ def engine() -> Iterator[Engine]:
     from captions.server.moonshine import MoonshineEngine
 
     made = MoonshineEngine()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def whisper_folder() -> Path:
+    """Return the folder of a Whisper model; skips where there is none."""
+    return require_whisper_model()
+
+
+@pytest.fixture(scope="session")
+def whisper(whisper_folder: Path) -> "Iterator[WhisperEngine]":
+    """Load Whisper; skips where there is no model."""
+    from captions.server.whisper import WhisperEngine
+
+    made = WhisperEngine(whisper_folder)
+    made.load()
     yield made
     made.close()
 

@@ -11,7 +11,8 @@ import pytest
 from captions.audio.block import Samples
 from captions.server.engines import RATE, Engine, Heard
 from captions.server.loops import is_loop, without_loops
-from captions.server.utterances import LONGEST, STEP, Utterances
+from captions.server.moonshine import TIMINGS
+from captions.server.utterances import STEP, Utterances
 from tests.server.clients import resampled, seconds, silence, words
 from tests.shared_speech import recording
 
@@ -128,7 +129,7 @@ def test_speech_without_a_pause_is_cut_before_it_gets_too_long_for_the_engine(en
     heard = hear(engine, gapless)
     lengths = [one.words[0].end - one.words[0].start for one in heard if one.final and one.words]
     assert len(lengths) >= 3
-    assert max(lengths) <= LONGEST + 0.2
+    assert max(lengths) <= TIMINGS.longest + 0.2
 
 
 def test_a_click_is_not_a_word(engine: Engine) -> None:
@@ -164,7 +165,7 @@ def test_what_was_heard_before_makes_nothing_dearer_and_is_not_kept(engine: Engi
             heard += stream.hear(again[start : start + STEP], partials=False)
         costs.append(time.process_time() - began)
         texts.append(words(" ".join(one.text for one in heard if one.final)))
-        assert len(stream._audio) <= 2 * LONGEST * RATE
+        assert len(stream._audio) <= 2 * TIMINGS.longest * RATE
     stream.close()
     assert min(costs[4:]) < 1.5 * min(costs[:4]), costs
     assert difflib.SequenceMatcher(None, texts[0], texts[-1]).ratio() > 0.9
