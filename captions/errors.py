@@ -71,6 +71,19 @@ class RecognizerMissing(CaptionsError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class ModelMissing(RecognizerMissing):
+    """What hears a language here needs a model that is not here, and that can be downloaded.
+
+    `model` is its name, `size` what it takes in bytes, `language` the code of the language, empty for any.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, model: str, size: int, language: str) -> None:
+        super().__init__(message, hint)
+        self.model = model
+        self.size = size
+        self.language = language
+
+
 class StreamError(CaptionsError):
     """A stream ended with an error of the service.
 

@@ -141,13 +141,15 @@ def look_at_local(asked: Asked) -> Callable[[], Awaitable[Finding]]:
         needed = not await in_thread(asked.uses_service)
         if (lacking := await asked.imports.missing("grpc", "google.protobuf", "numpy", "av")) is not None:
             return lacking
-        from captions.recognition.local import LocalRecognizer, missing_engine
+        from captions.recognition.local import LocalRecognizer
+        from captions.recognition.local_engines import LocalEngines
 
-        if (missing := missing_engine()) is not None:
+        engines = LocalEngines(asked.settings.local_engine, asked.settings.whisper_model)
+        if (missing := await in_thread(engines.missing)) is not None:
             if needed:
                 raise missing
             return Finding(Verdict.NOT_CHECKED, "It is not installed, and not needed", missing.hint)
-        recognizer = LocalRecognizer()
+        recognizer = LocalRecognizer(engines)
         try:
             began = time.monotonic()
             await recognizer.prepare()
@@ -155,7 +157,12 @@ def look_at_local(asked: Asked) -> Callable[[], Awaitable[Finding]]:
             text, heard, took = await _recognise_sample(recognizer)
         finally:
             await recognizer.aclose()
-        facts = {"start_seconds": round(started, 2), "audio_seconds": heard, "recognition_seconds": round(took, 2)}
+        facts = {
+            "start_seconds": round(started, 2),
+            "audio_seconds": heard,
+            "recognition_seconds": round(took, 2),
+            **await in_thread(engines.facts),
+        }
         found = f"ready in {started:.1f} s; {heard:.0f} s of the sample took {took:.1f} s"
         if not text:
             return Finding(
@@ -168,7 +175,7 @@ def look_at_local(asked: Asked) -> Callable[[], Awaitable[Finding]]:
                 "Close what else is at work, or use a recogniser elsewhere.",
                 facts=facts,
             )
-        return Finding(Verdict.GOOD, f"It is {found}", facts=facts)
+        return Finding(Verdict.GOOD, f"It is {found}. {await in_thread(engines.summary)}", facts=facts)
 
     return look
 

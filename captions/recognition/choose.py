@@ -22,8 +22,9 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
     check(settings, kind)
     if kind == "local":
         from captions.recognition.local import LocalRecognizer
+        from captions.recognition.local_engines import LocalEngines
 
-        return LocalRecognizer()
+        return LocalRecognizer(LocalEngines(settings.local_engine, settings.whisper_model))
     from captions.recognition.remote import RemoteRecognizer
 
     dialect = _dialect(kind)

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import os
-import platform
 import re
 import secrets
 import shutil
@@ -16,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import captions
-from captions.errors import RecognizerMissing, StreamError
+from captions.errors import CaptionsError, RecognizerMissing, StreamError
 from captions.plain_text import plain
 from captions.recognition.authorization import Found
 from captions.recognition.credentials import Credentials, Kind
 from captions.recognition.limits import StreamLimits
+from captions.recognition.local_engines import LocalEngines
 from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.remote_stream import RemoteStream
@@ -32,6 +31,8 @@ START_SECONDS = 30.0
 """How long the process may take to load its model."""
 END_SECONDS = 3.0
 """How long it may take to end when it is told to, before it is made to."""
+RETIRE_SECONDS = 10.0
+"""How long one that another follows may take for the last words of its streams."""
 LONGEST_SOCKET_PATH = 100
 """Bytes that every system allows a socket's path to have (Linux 107, macOS 103)."""
 STDERR_KEPT = 8_192
@@ -41,15 +42,16 @@ _READY = re.compile(r"listening on (?P<address>\S+), languages (?P<languages>[\w
 
 
 class LocalRecognizer:
-    """Starts `captions serve` when it is first needed, and again when it has died.
+    """Starts `captions serve` when it is first needed, and again when it has died or a model has come.
 
     The process reads a pipe that ends when this process does, however it does, and then ends too. It is in a session
     of its own, so that Ctrl-C at the terminal reaches it only through us. `command` is what it is started with, for
-    tests. Belongs to one event loop.
+    tests; then only `engines` that are given have a say. Belongs to one event loop.
     """
 
     def __init__(
         self,
+        engines: LocalEngines | None = None,
         *,
         command: Sequence[str] | None = None,
         start_seconds: float = START_SECONDS,
@@ -59,7 +61,8 @@ class LocalRecognizer:
         self.kind = "local"
         self.limits = StreamLimits()
         self.preparing = "loading the model"
-        self.languages: tuple[str, ...] = ()
+        self._engines = engines or (None if command else LocalEngines())
+        self.languages: tuple[str, ...] = self._engines.languages() if self._engines else ()
         self._command = command
         self._start_seconds = start_seconds
         self._end_seconds = end_seconds
@@ -70,22 +73,32 @@ class LocalRecognizer:
         self._said = b""
         self._listening_to_it: set[asyncio.Task[None]] = set()
         self._client: RemoteRecognizer | None = None
+        self._has_model = False
+        """Whether the process was started with a model of whisper's."""
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def prepare(self) -> None:
         """Have the process running and its model loaded; it is worth calling early. Raises RecognizerMissing."""
         await self._running()
 
     async def open(self, options: RecognitionOptions) -> RemoteStream:
-        """Begin a stream. Raises StreamError or RecognizerMissing."""
-        client = await self._running()
+        """Begin a stream. Raises StreamError, RecognizerMissing, and ModelMissing before anything is started for it."""
+        if (missing := await asyncio.to_thread(self.lacks, options)) is not None:
+            raise missing
+        with_model = self._engines is not None and self._engines.needs_model(options.language_code)
+        client = await self._running(with_model)
         try:
             return await client.open(options)
         except StreamError:
             # Nobody answers in the moment between the death of the process and our hearing of it.
             if not await self._has_ended():
                 raise
-        client = await self._running()
+        client = await self._running(with_model)
         return await client.open(options)
+
+    def lacks(self, options: RecognitionOptions) -> CaptionsError | None:
+        """Say what is not here that is needed to hear so, None when nothing is. Looks at the disk."""
+        return self._engines.missing(options.language_code) if self._engines else None
 
     async def renew(self) -> bool:
         """There are no credentials to read again."""
@@ -97,6 +110,9 @@ class LocalRecognizer:
         One that is still starting is not waited for; whoever does is told with RecognizerMissing.
         """
         self._closed.set()
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         async with self._starting:
             await self._end()
 
@@ -107,12 +123,16 @@ class LocalRecognizer:
                 await asyncio.wait_for(process.wait(), 1.0)
         return process is None or process.returncode is not None
 
-    async def _running(self) -> RemoteRecognizer:
+    async def _running(self, with_model: bool = False) -> RemoteRecognizer:
+        """Return the client of a process that runs, started anew where it must have a model and has none."""
         async with self._starting:
             if self._client is not None and self._process is not None and self._process.returncode is None:
-                return self._client
-            await self._end()
-            if self._command is None and (missing := missing_engine()) is not None:
+                if self._has_model or not with_model:
+                    return self._client
+                self._retire(self._client, self._process, self._folder)
+            else:
+                await self._end()
+            if self._engines and (missing := await asyncio.to_thread(self._engines.missing)) is not None:
                 raise missing
             try:
                 self._client = await self._start()
@@ -130,10 +150,13 @@ class LocalRecognizer:
             listen = "127.0.0.1:0"
             credentials = Credentials(Kind.API_KEY, secrets.token_urlsafe(32))
             environment[SERVE_TOKEN_VARIABLE] = credentials.secret
+        flags = await asyncio.to_thread(self._engines.flags) if self._engines else ()
         command = self._command or (sys.executable, "-m", "captions", "serve", "--unlimited")
+        self._has_model = "--whisper-model" in flags
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
+                *flags,
                 "--listen",
                 listen,
                 "--until-stdin-closes",
@@ -159,7 +182,7 @@ class LocalRecognizer:
             await asyncio.wait({errors}, timeout=self._end_seconds)
             raise RecognizerMissing(f"The recogniser on this machine ended while it was starting: {self._last_words()}")
         self._listen(_discard(self._process.stdout))
-        self.languages = tuple(ready["languages"].split(","))
+        self.languages = tuple(dict.fromkeys((*self.languages, *ready["languages"].split(","))))
         authorization = Found(lambda: credentials)
         return RemoteRecognizer(SPEECHKIT_V2, ready["address"], tls=False, authorization=authorization, name=self.name)
 
@@ -182,10 +205,37 @@ class LocalRecognizer:
             closed.cancel()
             await asyncio.gather(ready, closed, return_exceptions=True)
 
+    def _retire(self, client: RemoteRecognizer, process: asyncio.subprocess.Process, folder: Path | None) -> None:
+        """Let a process end in peace that another one follows: streams that it has get their last words."""
+        self._client, self._process, self._folder = None, None, None
+
+        async def retire() -> None:
+            assert process.stdin is not None
+            process.stdin.close()  # it takes no more streams, and ends with its last
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), RETIRE_SECONDS)
+            finally:
+                await self._end_of(client, process, folder)
+
+        task = asyncio.create_task(retire())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
     async def _end(self) -> None:
         client, self._client = self._client, None
         process, self._process = self._process, None
         folder, self._folder = self._folder, None
+        try:
+            await self._end_of(client, process, folder)
+        finally:
+            for task in self._listening_to_it:
+                task.cancel()
+            await asyncio.gather(*self._listening_to_it, return_exceptions=True)
+
+    async def _end_of(
+        self, client: RemoteRecognizer | None, process: asyncio.subprocess.Process | None, folder: Path | None
+    ) -> None:
         try:
             if client is not None:
                 await client.aclose()
@@ -194,9 +244,6 @@ class LocalRecognizer:
         finally:
             if process is not None and process.returncode is None:
                 process.kill()
-            for task in self._listening_to_it:
-                task.cancel()
-            await asyncio.gather(*self._listening_to_it, return_exceptions=True)
             if folder is not None:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -237,39 +284,3 @@ async def _ready_line(stdout: asyncio.StreamReader) -> re.Match[str] | None:
 async def _discard(stdout: asyncio.StreamReader) -> None:
     while await stdout.read(4096):
         pass
-
-
-def missing_engine() -> RecognizerMissing | None:
-    """Return what to say when the engine of the recogniser on this machine is not installed, None when it is."""
-    if importlib.util.find_spec("moonshine_voice") is not None:
-        return None
-    elsewhere = "use a recogniser elsewhere: --recognizer speechkit-v2 with API_KEY or IAM_TOKEN set, or --endpoint"
-    if _has_wheels():
-        return RecognizerMissing(
-            "The recogniser on this machine is not installed.",
-            f"Install it with: pip install 'captions[local]'. Or {elsewhere}.",
-        )
-    return RecognizerMissing(
-        f"The recogniser on this machine does not run on this system ({platform.platform(terse=True)}, "
-        f"{platform.machine()}): it needs Linux with glibc 2.34 or later, macOS 15 on arm64, or Windows on x86-64.",
-        f"Instead, {elsewhere}.",
-    )
-
-
-def _has_wheels() -> bool:
-    """Whether moonshine-voice is published for this system."""
-    machine = platform.machine().lower()
-    match platform.system():
-        case "Linux":
-            library, version = platform.libc_ver()
-            return machine in {"x86_64", "aarch64"} and library == "glibc" and _version(version) >= (2, 34)
-        case "Darwin":
-            return machine == "arm64" and _version(platform.mac_ver()[0]) >= (15,)
-        case "Windows":
-            return machine == "amd64"
-        case _:
-            return False
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", text))

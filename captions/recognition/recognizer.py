@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from captions.audio.block import Samples
+from captions.errors import CaptionsError
 from captions.events import Word
 from captions.recognition.limits import StreamLimits
 
@@ -119,4 +120,16 @@ class Recognizer(Protocol):
 
     async def aclose(self) -> None:
         """Close the connection, and end a process that it started. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class InParts(Protocol):
+    """A recogniser that needs more for some languages than for others, and may lack it."""
+
+    def lacks(self, options: RecognitionOptions) -> CaptionsError | None:
+        """Say what is not here that is needed to hear so, None when nothing is: what `open` would raise.
+
+        May look at the disk. It is ModelMissing where a download would mend it.
+        """
         ...

@@ -1,4 +1,4 @@
-"""A stand-in for `captions serve` in a process of its own: a scripted server with the same flags and ready line.
+"""A stand-in for `captions serve` in a process of its own: a scripted server with its flags, ready line and end.
 
 It answers each block of audio with a partial that tells its process id and how many blocks came so far, and the
 half-close with that as a final.
@@ -34,6 +34,7 @@ def main() -> None:
     flags.add_argument("--die", action="store_true", help="end while starting")
     flags.add_argument("--never-ready", action="store_true")
     flags.add_argument("--deaf", action="store_true", help="do not end when told to")
+    flags.add_argument("--whisper-model", help="changes nothing")
     arguments = flags.parse_args()
     print(arguments.say, file=sys.stderr, flush=True)
     if arguments.tell:
@@ -54,6 +55,7 @@ async def serve(arguments: argparse.Namespace) -> None:
             print(f"listening on {server.target}, languages en-US,xx-XX", flush=True)
         if arguments.until_stdin_closes and not arguments.deaf:
             await asyncio.to_thread(sys.stdin.read)
+            await server.stop(5.0)
         else:
             await asyncio.Event().wait()
 

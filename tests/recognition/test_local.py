@@ -16,10 +16,13 @@ import pytest
 
 from captions.errors import RecognizerMissing, StreamError
 from captions.recognition.local import LocalRecognizer
+from captions.recognition.local_engines import LocalEngines
+from captions.recognition.recognizer import RecognitionOptions
 from captions.recognition.remote import RemoteRecognizer
 from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.settings import SERVE_TOKEN_VARIABLE
 from tests.recognition.streams import BLOCK, ENGLISH, all_of, hypotheses_of, noise, opened, texts_of
+from tests.server.whisper_files import write_model
 
 REPOSITORY = Path(__file__).parents[2]
 CHILD = (sys.executable, "-m", "tests.recognition.child_server")
@@ -133,6 +136,8 @@ async def test_it_ends_when_we_are_killed(make: Make, tmp_path: Path, monkeypatc
     code = """
 import asyncio, sys
 from captions.recognition.local import LocalRecognizer
+from captions.recognition.local_engines import LocalEngines
+from captions.recognition.recognizer import RecognitionOptions
 
 async def main():
     recognizer = LocalRecognizer(command=sys.argv[1:])
@@ -239,3 +244,34 @@ async def test_a_missing_engine_is_told_with_what_to_do_on_this_system(
     assert advice in str(caught.value)
     assert "--recognizer speechkit-v2" in str(caught.value)
     await recognizer.aclose()
+
+
+async def test_when_a_model_has_come_another_process_has_it_and_what_the_first_hears_is_heard_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    installed = ("moonshine_voice", "faster_whisper")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if name in installed else None)
+    recognizer = LocalRecognizer(LocalEngines(whisper_model=str(tmp_path / "model")), command=CHILD)
+    russian = RecognitionOptions(language_code="ru-RU")
+    try:
+        async with opened(recognizer) as english:
+            await english.send(noise(BLOCK))
+            with pytest.raises(RecognizerMissing, match="there is no such folder"):
+                await recognizer.open(russian)
+            write_model(tmp_path / "model")
+
+            other = await recognizer.open(russian)
+            await english.send(noise(BLOCK))
+            await english.half_close()
+            await other.half_close()
+
+            first, blocks = (await all_of(english))[-1].text.split()
+            second = (await all_of(other))[-1].text.split()[0]
+            await other.cancel()
+        assert blocks == "2"
+        assert first != second
+        assert "--whisper-model" in psutil.Process(int(second)).cmdline()
+        await ended(psutil.Process(int(first)))
+    finally:
+        await recognizer.aclose()
