@@ -138,7 +138,7 @@ class HeldFinals:
         """Take a final."""
         last = self._held[-1] if self._held else None
         made_up = last or (self._told[-1] if self._told else None)
-        if made_up is not None and made_up.unsure and _is_of(said, made_up.said):
+        if made_up is not None and made_up.unsure and self._is_of(said, made_up.said):
             if last is not None:
                 return self._put_right(last, said, index)
             said = said.after(made_up.said.until_ms)
@@ -258,6 +258,16 @@ class HeldFinals:
 
     # What an event means
 
+    def _is_of(self, final: Said, made_up: Said) -> bool:
+        """Whether a final is the true one of text that was made final without it: by its place, else by its words."""
+        if made_up.until_ms is not None and final.words:
+            return final.words[0].start * 1000 < made_up.until_ms
+        if made_up.until_ms is not None and final.until_ms is not None:
+            return final.until_ms <= made_up.until_ms
+        if not final.text:
+            return not self._partial.text
+        return _likeness(final.text, made_up.text) >= ALIKE
+
     def _goes_on(self) -> None:
         """Say of the last final that more of its utterance has come after it."""
         if self._held and self._held[-1].ends is None:
@@ -289,15 +299,6 @@ class HeldFinals:
             return next((final for final in waiting if final in likeliest), likeliest[0])
         # Not a word in common, as of numbers and their digits: refinements come in the order of their finals.
         return waiting[0] if waiting else None
-
-
-def _is_of(final: Said, made_up: Said) -> bool:
-    """Whether a final is the true one of text that was made final without it: by its place, else by its words."""
-    if made_up.until_ms is not None and final.words:
-        return final.words[0].start * 1000 < made_up.until_ms
-    if made_up.until_ms is not None and final.until_ms is not None:
-        return final.until_ms <= made_up.until_ms
-    return not final.text or _likeness(final.text, made_up.text) >= ALIKE
 
 
 def _likeness(one: str, other: str) -> float:
