@@ -17,6 +17,8 @@ from captions.transcript.journal import read_journal
 from captions.transcript.sessions import read_session
 from tests.local_engine import require_local_engine
 from tests.scripted_server import CONTRACT_V3, Script, ScriptedServer, ServedStream, final, partial
+from tests.tone_code import ToneEngine
+from tests.vosk_server import VoskServer
 
 
 async def says_when_it_ends(stream: ServedStream) -> None:
@@ -129,6 +131,23 @@ async def test_settings_that_do_not_go_together_are_refused_and_the_session_goes
         await engine.stop()
         await running
         assert [event.text for event in told.events if isinstance(event, Final)] == ["heard"]
+
+
+async def test_what_a_vosk_server_does_not_take_is_refused_at_once_and_the_session_goes_on(tmp_path: Path) -> None:
+    async with VoskServer(ToneEngine()) as server:
+        told = Told()
+        settings = Settings(input="sample", recognizer="vosk", endpoint=server.target, tls=False)
+        engine = Engine(settings, told, environment={}, folder=tmp_path)
+        running = asyncio.create_task(engine.run())
+        await told.until(is_phase(Phase.LISTENING))
+        for name, value in (("encoding", "OGG_OPUS"), ("endpoint", Settings().endpoint)):
+            with pytest.raises(SettingError, match="A Vosk server"):
+                await engine.change_settings(settings.changed(name, value))
+        assert engine.settings == settings
+        assert engine.recognizer == "vosk"
+        await engine.stop()
+        await running
+        assert not [event for event in told.events if isinstance(event, Notice)]
 
 
 @pytest.fixture

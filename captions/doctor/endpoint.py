@@ -13,15 +13,19 @@ from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
+from captions.certificates import Pair, read_client_pair, valid_until
 from captions.doctor.checks import Finding, Verdict, in_thread
 from captions.doctor.recognisers import HERE, Asked
 from captions.errors import CredentialsError
 from captions.plain_text import plain
+from captions.recognition.chosen import check
 from captions.recognition.endpoint import Endpoint, parse_endpoint
 from captions.recognition.hints import Circumstances, hint
 from captions.settings import Settings
 
 CONNECTING_SECONDS = 4.0
+FIRST_WORD_SECONDS = 1.0
+"""How long a server may take to begin to speak HTTP/2, which it does by itself."""
 SOON_DAYS = 14
 """A certificate that ends within so many days is warned of."""
 
@@ -36,37 +40,44 @@ def look_at_endpoint(asked: Asked) -> Callable[[], Awaitable[Finding]]:
         settings = asked.settings
         if not asked.uses_service():
             return Finding(Verdict.NOT_CHECKED, HERE)
+        check(settings, settings.recognizer)
         endpoint = parse_endpoint(settings.endpoint)
         proxy = None if endpoint.is_this_machine else _proxy(asked.environment, endpoint.host)
-        at = Circumstances(endpoint, settings.tls, bool(settings.ca_file), None)
+        ours = read_client_pair(settings.client_certificate, settings.client_key) if settings.tls else None
+        at = Circumstances(endpoint, settings.tls, bool(settings.ca_file), None, client_certificate=ours is not None)
         began = time.monotonic()
         try:
-            certificate = _connect(endpoint, settings, proxy)
+            certificate, answered = _connect(endpoint, settings, ours, proxy)
         except (OSError, HTTPException, ValueError) as error:
             return Finding(Verdict.PROBLEM, f"{endpoint}: {_reason(error)}", hint("UNAVAILABLE", _as_grpc(error), at))
-        milliseconds = 1000 * (time.monotonic() - began)
+        milliseconds = 1000 * (answered - began)
         through = f" through the proxy {plain(proxy.hostname or '')}" if proxy is not None else ""
         text = f"{endpoint} answers{through} in {milliseconds:.0f} ms"
         facts: dict[str, object] = {"endpoint": str(endpoint), "milliseconds": round(milliseconds), "tls": settings.tls}
         if certificate is None:
             return Finding(Verdict.GOOD, f"{text}, without encryption", facts=facts)
-        return _with_certificate(text, facts, certificate)
+        return _with_certificates(text, facts, certificate, ours)
 
     return lambda: in_thread(look)
 
 
-def _connect(endpoint: Endpoint, settings: Settings, proxy: urllib.parse.SplitResult | None) -> dict[str, Any] | None:
-    """Connect, and return the server's certificate; None where there is no encryption. Raises OSError and others."""
+def _connect(
+    endpoint: Endpoint, settings: Settings, ours: Pair | None, proxy: urllib.parse.SplitResult | None
+) -> tuple[dict[str, Any] | None, float]:
+    """Connect, and return the server's certificate, None where there is no encryption, and the time when it answered.
+
+    Raises OSError and others.
+    """
     if endpoint.is_socket_file:
         with socket.socket(socket.AF_UNIX) as connected:
             connected.settimeout(CONNECTING_SECONDS)
             connected.connect(endpoint.target.removeprefix("unix:"))
-        return None
+        return None, time.monotonic()
     port = int(endpoint.target.rpartition(":")[2])
     if not settings.tls:
         with socket.create_connection((endpoint.host, port), CONNECTING_SECONDS):
-            return None
-    context = _context(settings)
+            return None, time.monotonic()
+    context = _context(settings, ours)
     if proxy is None:
         connection = HTTPSConnection(endpoint.host, port, timeout=CONNECTING_SECONDS, context=context)
     else:
@@ -76,15 +87,37 @@ def _connect(endpoint: Endpoint, settings: Settings, proxy: urllib.parse.SplitRe
         connection.set_tunnel(endpoint.host, port, headers=_proxy_headers(proxy))
     try:
         connection.connect()
+        answered = time.monotonic()
         certificate: dict[str, Any] | None = connection.sock.getpeercert()
         if connection.sock.selected_alpn_protocol() != "h2":
             raise ConnectionError("it does not offer HTTP/2")
-        return certificate
+        _see_that_it_speaks(connection.sock)
+        return certificate, answered
     finally:
         connection.close()
 
 
-def _context(settings: Settings) -> ssl.SSLContext:
+def _see_that_it_speaks(connection: socket.socket) -> None:
+    """Wait for the first byte of a server's HTTP/2 settings. Raises ConnectionResetError when it hangs up instead.
+
+    Since TLS 1.3 the handshake is over on our side before the server has seen our certificate, or that there is none.
+    A server that waits for our first word, as some proxies do, is left alone.
+    """
+    connection.settimeout(FIRST_WORD_SECONDS)
+    try:
+        if connection.recv(1):
+            return
+    except TimeoutError:
+        return
+    except ssl.SSLError as error:
+        if "ALERT" in (error.reason or ""):
+            raise
+    except ConnectionError:
+        pass
+    raise ConnectionResetError("it closed the connection at once")
+
+
+def _context(settings: Settings, ours: Pair | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=_authorities(settings))
     except OSError as error:
@@ -92,6 +125,8 @@ def _context(settings: Settings) -> ssl.SSLContext:
             f"The certificates in {settings.ca_file} cannot be used: {error.strerror or error}.",
             "The setting ca_file names a PEM file of the authority's.",
         ) from None
+    if ours is not None:
+        context.load_cert_chain(*ours.files)
     context.set_alpn_protocols(["h2"])
     return context
 
@@ -127,15 +162,21 @@ def _proxy_headers(proxy: urllib.parse.SplitResult) -> dict[str, str]:
     return {"Proxy-Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
-def _with_certificate(text: str, facts: dict[str, object], certificate: dict[str, Any]) -> Finding:
+def _with_certificates(text: str, facts: dict[str, object], certificate: dict[str, Any], ours: Pair | None) -> Finding:
     names = {name: value for row in certificate.get("issuer", ()) for name, value in row}
     issuer = names.get("organizationName") or names.get("commonName") or "somebody unnamed"
     until = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
     days = (until - datetime.now(UTC)).days
     text = f"{text}; its certificate is by {issuer}, until {until:%Y-%m-%d}"
     facts = {**facts, "issuer": issuer, "valid_until": until.isoformat()}
+    own_until = valid_until(ours.certificate) if ours is not None else None
+    if own_until is not None:
+        text += f"; it takes yours, until {own_until:%Y-%m-%d}"
+        facts["client_valid_until"] = own_until.isoformat()
     if days < SOON_DAYS:
         return Finding(Verdict.WARNING, text, f"It ends in {days} days: tell who runs the server.", facts=facts)
+    if own_until is not None and (own_days := (own_until - datetime.now(UTC)).days) < SOON_DAYS:
+        return Finding(Verdict.WARNING, text, f"Yours ends in {own_days} days: get another one.", facts=facts)
     return Finding(Verdict.GOOD, text, facts=facts)
 
 
@@ -164,5 +205,7 @@ def _as_grpc(error: Exception) -> str:
             return "dns resolving"
         case ConnectionRefusedError():
             return "refused"
+        case ConnectionResetError():
+            return "last error: connection reset"
         case _:
             return "cannot reach"

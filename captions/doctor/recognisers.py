@@ -15,6 +15,7 @@ from captions.recognition.chosen import chosen, is_elsewhere
 from captions.recognition.iam.sources import Told, find_source, none_there, tell
 from captions.recognition.iam.token import Source
 from captions.recognition.iam.yc import find_yc
+from captions.recognition.metadata_file import read_metadata
 from captions.settings import Settings
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ def look_at_credentials(asked: Asked) -> Callable[[], Awaitable[Finding]]:
     async def look() -> Finding:
         if not await in_thread(asked.uses_service):
             return Finding(Verdict.NOT_CHECKED, HERE)
+        file = asked.settings.metadata_file
+        if file and (await in_thread(lambda: read_metadata(file))).has_authorization:
+            return await in_thread(lambda: _in_metadata(file))
         source = await in_thread(lambda: find_source(asked.settings, asked.environment))
+        if source is None and asked.settings.recognizer == "vosk":
+            return Finding(Verdict.GOOD, "None are needed: a Vosk server asks for none", facts={"kind": ""})
         if source is None and not asked.elsewhere:
             return _none()
         if source is None:
@@ -83,12 +89,20 @@ def _facts(told: Told) -> dict[str, object]:
 
 def _there(told: Told) -> Finding:
     """What there is, and whether others can read it."""
-    if told.file and os.name == "posix":
-        mode = Path(told.file).expanduser().stat().st_mode
+    return _in_file(told.text, told.file, _facts(told))
+
+
+def _in_metadata(file: str) -> Finding:
+    """Credentials of a server's own kind, in the file of the setting metadata_file."""
+    return _in_file(f"authorization from the metadata file {file}", file, {"kind": "metadata_file", "where": file})
+
+
+def _in_file(text: str, file: str, facts: dict[str, object]) -> Finding:
+    if file and os.name == "posix":
+        mode = Path(file).expanduser().stat().st_mode
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            found = f"{told.text}, which others can read"
-            return Finding(Verdict.WARNING, found, f"chmod 600 {told.file}", facts=_facts(told))
-    return Finding(Verdict.GOOD, told.text, facts=_facts(told))
+            return Finding(Verdict.WARNING, f"{text}, which others can read", f"chmod 600 {file}", facts=facts)
+    return Finding(Verdict.GOOD, text, facts=facts)
 
 
 async def _to_be_asked_for(source: Source, told: Told, environment: Mapping[str, str]) -> Finding:
@@ -131,6 +145,8 @@ def look_at_service(asked: Asked, connect: bool) -> Callable[[], Awaitable[Findi
 
 def billing(asked: Asked) -> str:
     """Return what a stream costs, to be told before one is opened."""
+    if asked.settings.recognizer == "vosk":
+        return ""
     return ", whose price is not known" if asked.elsewhere else ", which is billed as one unit (15 s)"
 
 

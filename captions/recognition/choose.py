@@ -9,6 +9,7 @@ from captions.recognition.chosen import check, chosen, is_elsewhere
 from captions.recognition.dialect import Dialect
 from captions.recognition.endpoint import parse_endpoint
 from captions.recognition.iam.sources import find_authorization, none_there
+from captions.recognition.metadata_file import read_metadata
 from captions.recognition.recognizer import Encoding, RecognitionOptions, Recognizer
 from captions.settings import LANGUAGES, Settings
 
@@ -16,7 +17,8 @@ from captions.settings import LANGUAGES, Settings
 def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recognizer:
     """Return the recogniser that the settings ask for; nothing is started or connected yet.
 
-    May read the credentials file, and imports gRPC: not for the event loop. Raises CredentialsError or SettingError.
+    May read the files of credentials and metadata, and imports gRPC: not for the event loop. Raises CredentialsError or
+    SettingError.
     """
     kind = chosen(settings, environment)
     check(settings, kind)
@@ -28,15 +30,19 @@ def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recog
     from captions.recognition.remote import RemoteRecognizer
 
     dialect = _dialect(kind)
-    authorization = find_authorization(settings, environment)
     elsewhere = is_elsewhere(settings)
-    if not elsewhere and authorization is None:
+    own_authorization = bool(settings.metadata_file) and read_metadata(settings.metadata_file).has_authorization
+    authorization = None if own_authorization else find_authorization(settings, environment)
+    if not (elsewhere or own_authorization) and authorization is None:
         raise none_there()
     return RemoteRecognizer(
         dialect,
         settings.endpoint,
         tls=settings.tls,
         ca_file=settings.ca_file,
+        client_certificate=settings.client_certificate,
+        client_key=settings.client_key,
+        metadata_file=settings.metadata_file,
         authorization=authorization,
         # Other servers of the same service have its limits; what they cost is not known.
         limits=replace(dialect.limits, billed_seconds=None) if elsewhere else None,
@@ -54,6 +60,10 @@ def _dialect(kind: str) -> Dialect:
             from captions.recognition.speechkit_v3 import SPEECHKIT_V3
 
             return SPEECHKIT_V3
+        case "vosk":
+            from captions.recognition.vosk import VOSK
+
+            return VOSK
         case _:
             raise SettingError(f"There is no recogniser {kind}.")
 

@@ -30,6 +30,10 @@ def is_elsewhere(settings: Settings) -> bool:
 
 def check(settings: Settings, kind: str) -> None:
     """See that a recogniser, by its value of the setting, can do what is asked for. Raises SettingError."""
+    if kind == "vosk" and not is_elsewhere(settings):
+        raise SettingError("A Vosk server has no address of its own.", "Name yours with --endpoint HOST:PORT.")
+    if kind == "vosk" and settings.encoding != "LINEAR16_PCM":
+        raise samples_only()
     of_normalized = [name for name in ("profanity_filter", "literature_text") if getattr(settings, name)]
     if kind == "speechkit-v3" and settings.raw_results and of_normalized:
         names = " and ".join(of_normalized)
@@ -37,3 +41,8 @@ def check(settings: Settings, kind: str) -> None:
             f"SpeechKit v3 has {names} in normalized text only, and raw_results asks for text that is not.",
             f"Turn off either raw_results or {names}.",
         )
+
+
+def samples_only() -> SettingError:
+    """Return the error for audio in an encoding that a Vosk server would take for samples."""
+    return SettingError("A Vosk server takes audio as LINEAR16_PCM only.", "Change the setting encoding to that.")

@@ -9,11 +9,13 @@ from typing import Any
 import grpc
 import grpc.aio
 
+from captions.certificates import Pair, read_client_pair
 from captions.errors import CredentialsError, StreamError
 from captions.plain_text import plain
 from captions.recognition.credentials import Credentials
 from captions.recognition.endpoint import Endpoint
 from captions.recognition.hints import Circumstances, hint
+from captions.recognition.metadata_file import NO_METADATA, ExtraMetadata
 
 KEEPALIVE_MS = 10_000
 """After so much silence the link is tested. Servers may take tests less than 10 s apart for an attack."""
@@ -25,10 +27,11 @@ LONGEST_RESPONSE = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who opens a stream: an id of its own, which the service's support asks for, and the credentials it goes with."""
+    """Who opens a stream: an id of its own, which the service's support asks for, and what it goes with beside that."""
 
     client_request_id: str
     credentials: Credentials | None = None
+    extra: ExtraMetadata = NO_METADATA
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
@@ -36,18 +39,25 @@ class Caller:
         metadata: tuple[tuple[str, str], ...] = (("x-client-request-id", self.client_request_id),)
         if self.credentials is not None:
             metadata += (("authorization", self.credentials.authorization),)
-        return metadata
+        return metadata + self.extra.entries
 
     def without_secrets(self, text: str) -> str:
         """Return a text, such as a server's own, without what must not be shown."""
-        return text if self.credentials is None else text.replace(self.credentials.secret, "***")
+        if self.credentials is not None:
+            text = text.replace(self.credentials.secret, "***")
+        return self.extra.without_secrets(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """By what a connection is encrypted: the PEM certificates of authorities, None for the usual ones."""
+    """By what a connection is encrypted.
+
+    `authorities` are their PEM certificates, None for the usual ones; `client` is what the endpoint knows us by, None
+    where it does not ask.
+    """
 
     authorities: bytes | None = None
+    client: Pair | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +65,13 @@ class Access:
     """The files by which two sides trust each other; empty names for none."""
 
     ca_file: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
 
     def read(self) -> Tls:
         """Read them: not for the event loop. Raises CredentialsError."""
-        return Tls(read_authorities(self.ca_file) if self.ca_file else None)
+        client = read_client_pair(self.client_certificate, self.client_key)
+        return Tls(read_authorities(self.ca_file) if self.ca_file else None, client)
 
 
 class Connection:
@@ -103,7 +116,8 @@ class Connection:
                 ("grpc.http2.max_pings_without_data", 0),
             ]
         if tls is not None:
-            trust = grpc.ssl_channel_credentials(root_certificates=tls.authorities)
+            key, certificate = (tls.client.key, tls.client.certificate) if tls.client is not None else (None, None)
+            trust = grpc.ssl_channel_credentials(tls.authorities, key, certificate)
             self.channel = grpc.aio.secure_channel(endpoint.target, trust, options=options)
         else:
             self.channel = grpc.aio.insecure_channel(endpoint.target, options=options)
@@ -126,7 +140,15 @@ class Connection:
             self.keepalive_ms *= 2
         details = caller.without_secrets(details)
         own_authority = self._tls is not None and self._tls.authorities is not None
-        at = Circumstances(self.endpoint, self._tls is not None, own_authority, caller.credentials, self._service)
+        at = Circumstances(
+            self.endpoint,
+            self._tls is not None,
+            own_authority,
+            caller.credentials,
+            service=self._service,
+            client_certificate=self._tls is not None and self._tls.client is not None,
+            own_authorization=caller.extra.has_authorization,
+        )
         return StreamError(
             code,
             plain(details),

@@ -151,13 +151,15 @@ class Hearing:
         segment = self._segment
         text = self._unsaid(hypothesis)
         heard = self._place(text, words)
-        segment.pending = None
+        pending, segment.pending = segment.pending, None
         if text:
             self._since = max(self._since, heard.end)
             wall = segment.wall_at(heard.start)
             ends, language = hypothesis.end_of_utterance, hypothesis.language
             self._say(Final(self._track, heard.start, heard.end, wall, text, ends, words, language))
             segment.told.append((segment.sent, text))
+        elif pending is not None and not pending.unconfirmed:
+            self._say(replace(heard, text=""))  # what was on the screen turned out to be nothing
         if words:
             self._cover_until(words[-1].end)
         elif hypothesis.covered is None:

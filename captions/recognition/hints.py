@@ -24,8 +24,12 @@ class Circumstances:
     """Whether the endpoint's certificate is checked against a file of the user's."""
     credentials: Credentials | None
     """With what the stream was opened."""
-    service: str = "SpeechKit"
-    """What was asked for there, e.g. "SpeechKit v2"."""
+    service: str = "SpeechKit v2"
+    """What was asked for there, as `Dialect.service` calls it."""
+    client_certificate: bool = False
+    """Whether a certificate of our own was shown."""
+    own_authorization: bool = False
+    """Whether who asks is said by the metadata file."""
 
 
 def hint(code: str, details: str, at: Circumstances) -> str:
@@ -58,6 +62,16 @@ def _of_the_link(code: str, text: str, at: Circumstances) -> str:
         return f"Nobody listens at {host}: check host and port, and that the recogniser runs."
     if "unreachable" in text or "no route" in text or "cannot reach" in text:
         return "Check the network, any firewall or proxy, and the endpoint."
+    if _is_about_our_certificate(text, at):
+        if at.client_certificate:
+            return (
+                f"{host} closed the connection: it may not accept the client certificate, which must be of an "
+                "authority that it trusts, and not have run out."
+            )
+        return (
+            f"{host} closed the connection: it may ask for a client certificate, to be named with the settings "
+            "client_certificate and client_key."
+        )
     if "http/2" in text:
         return f"{host} does not speak gRPC: check the port."
     if "last error" in text and not at.tls:
@@ -67,7 +81,21 @@ def _of_the_link(code: str, text: str, at: Circumstances) -> str:
     return "The service or the way to it has a fault: another attempt may succeed."
 
 
+def _is_about_our_certificate(text: str, at: Circumstances) -> bool:
+    """Whether a server seems to refuse us as a client, of which it tells in TLS alerts, or by closing the connection.
+
+    Since TLS 1.3 that comes after the handshake: gRPC then says that the socket was closed while it connected.
+    """
+    alerts = ("certificate_required", "unknown_ca", "bad_certificate", "certificate_expired", "handshake_failure")
+    closed = "last error" in text and any(sign in text for sign in ("socket closed", "reset", "broken pipe"))
+    return at.tls and (closed or any(alert in text for alert in alerts))
+
+
 def _of_the_service(code: str, text: str, at: Circumstances) -> str:
+    if code in {"UNAUTHENTICATED", "PERMISSION_DENIED"} and at.own_authorization:
+        return "What the metadata file says in the line authorization was not accepted."
+    if at.service == "vosk":
+        return _of_vosk(code, at)
     if "specify folder id" in text:
         return "A user account needs its folder's id: set FOLDER_ID, or use a service account, which needs none."
     if "does not match with service account folder" in text:
@@ -117,3 +145,15 @@ def _of_credentials(credentials: Credentials | None) -> str:
     if credentials.service_account:
         return f"The token is a new one: check that the service account has the role {ROLE} on its folder."
     return f"The token is a new one: check that its account has the role {ROLE} on the folder, and which folder it is."
+
+
+def _of_vosk(code: str, at: Circumstances) -> str:
+    match code:
+        case "UNAUTHENTICATED" | "PERMISSION_DENIED":
+            return "Put what the server asks for into a file, as a line NAME: VALUE, and name it with metadata_file."
+        case "UNKNOWN":
+            return "The server failed, and its log says how: another attempt may succeed."
+        case "DEADLINE_EXCEEDED":
+            return "The server or the network is too slow: it serves as many streams at once as it has processors."
+        case _:
+            return ""

@@ -1,7 +1,7 @@
 """SpeechKit's streaming API v2, and every server that speaks it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -14,6 +14,9 @@ from captions.recognition.dialect import Metadata
 from captions.recognition.limits import SPEECHKIT_LIMITS, StreamLimits
 from captions.recognition.recognizer import Encoding, Hypothesis, RecognitionOptions, Result
 from captions.settings import LANGUAGES
+
+if TYPE_CHECKING:
+    from captions.proto import stt_service_vosk_pb2 as vosk
 
 
 class SpeechKitV2:
@@ -76,7 +79,9 @@ def _settings(options: RecognitionOptions, folder_id: str) -> pb.StreamingRecogn
     return pb.StreamingRecognitionRequest(config=config)
 
 
-def hypotheses(response: pb.StreamingRecognitionResponse) -> Iterator[Hypothesis]:
+def hypotheses(
+    response: "pb.StreamingRecognitionResponse | vosk.StreamingRecognitionResponse",
+) -> Iterator[Hypothesis]:
     """Yield what a response says: each of its chunks, in order, by its likeliest alternative.
 
     A chunk without alternatives that is neither final nor an end of utterance says nothing. A chunk that ends the

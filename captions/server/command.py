@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from captions.certificates import read_pair
 from captions.errors import CredentialsError
 from captions.server.limits import IDLE_STATUSES, Limits
 from captions.settings import SERVE_TOKEN_VARIABLE
@@ -116,7 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
         needs_folder=arguments.needs_folder,
     )
     token = _token(arguments.token_file)
-    tls = _tls(arguments.tls_certificate, arguments.tls_key)
+    names = "--tls-certificate", "--tls-key"
+    pair = read_pair(arguments.tls_certificate or "", arguments.tls_key or "", names)
 
     from captions.server.process import serve
 
@@ -126,7 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
         engine=arguments.engine,
         whisper_model=arguments.whisper_model,
         token=token,
-        tls=tls,
+        tls=(pair.key, pair.certificate) if pair is not None else None,
         until_stdin_closes=arguments.until_stdin_closes,
     )
 
@@ -138,28 +140,6 @@ def _token(file: Path | None) -> str:
     if not token:
         raise CredentialsError(f"The token file {file} is empty.", "Put the token into it, in one line.")
     return token
-
-
-def _tls(certificate: Path | None, key: Path | None) -> tuple[bytes, bytes] | None:
-    """Return the private key and the certificate, both PEM; None for no encryption."""
-    if certificate is None and key is None:
-        return None
-    if certificate is None or key is None:
-        missing = "--tls-certificate" if certificate is None else "--tls-key"
-        raise CredentialsError("A certificate and its key go together.", f"Give {missing} too.")
-    pair = _read(key, "key"), _read(certificate, "certificate")
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    try:
-        # Asked for a password, OpenSSL would stop at the terminal; gRPC cannot take a locked key anyway.
-        context.load_cert_chain(certificate, key, password=lambda: b"")
-    except (ssl.SSLError, OSError):
-        raise CredentialsError(
-            f"The certificate {certificate} and the key {key} cannot be used together.",
-            "Both must be PEM, belong to each other, and the key must have no password.",
-        ) from None
-    return pair
 
 
 def _read(file: Path, what: str) -> bytes:

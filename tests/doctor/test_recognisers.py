@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -29,6 +30,8 @@ from tests.recognition.iam.yc_tool import tool
 from tests.scripted_server import ScriptedServer, ServedStream
 
 SECRET = "AQVN-secret-of-a-test"
+NO_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""A frame of HTTP/2."""
 
 
 def asked(environment: dict[str, str] | None = None, **settings: object) -> Asked:
@@ -121,6 +124,29 @@ async def test_a_tool_and_a_keyring_are_left_alone_but_must_be_there(
     assert (finding.verdict, finding.mend) == (Verdict.PROBLEM, "pip install 'captions[keyring]'")
 
 
+async def test_a_vosk_server_needs_none() -> None:
+    vosk = asked({"API_KEY": SECRET}, recognizer="vosk", endpoint="127.0.0.1:5001")
+    finding = await outcome(look_at_credentials(vosk))
+    assert (finding.verdict, finding.found) == (Verdict.GOOD, "None are needed: a Vosk server asks for none")
+    nowhere = asked(recognizer="vosk")
+    assert "no address of its own" in (await outcome(look_at_endpoint(nowhere))).found
+    assert "no address of its own" in (await outcome(look_at_service(nowhere, True))).found
+
+
+async def test_authorization_in_a_metadata_file_is_told_without_its_value(tmp_path: Path) -> None:
+    file = tmp_path / "metadata"
+    file.write_text(f"authorization: Basic {SECRET}\n")
+    file.chmod(0o600)
+    server = asked({"API_KEY": SECRET}, endpoint="127.0.0.1:1", metadata_file=str(file))
+    finding = await outcome(look_at_credentials(server))
+    assert (finding.verdict, finding.found) == (Verdict.GOOD, f"authorization from the metadata file {file}")
+    file.chmod(0o644)
+    assert (await outcome(look_at_credentials(server))).mend == f"chmod 600 {file}"
+    file.write_text(f"{SECRET}\n")
+    finding = await outcome(look_at_credentials(server))
+    assert (finding.verdict, "line 1 has no colon" in finding.found) == (Verdict.PROBLEM, True)
+
+
 # The endpoint
 
 
@@ -137,13 +163,14 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def tls_server(issued: trustme.LeafCert, *protocols: str) -> AsyncIterator[int]:
-    """A server that does nothing but shake hands."""
+    """A server that does nothing but shake hands and begin to speak."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     issued.configure_cert(context)
     if protocols:
         context.set_alpn_protocols(list(protocols))
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(NO_SETTINGS)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
@@ -180,6 +207,38 @@ async def test_what_is_wrong_with_a_certificate_is_told(authority: trustme.CA, c
             finding = await outcome(look_at_endpoint(asked(endpoint=f"localhost:{port}", ca_file=trusted)))
         assert finding.verdict is Verdict.PROBLEM
         assert said in finding.mend, finding
+
+
+def client(certificate: trustme.LeafCert, folder: Path) -> dict[str, Any]:
+    """Write a certificate and its key, and return the settings that name them."""
+    certificate.cert_chain_pems[0].write_to_path(folder / "client.pem")
+    certificate.private_key_pem.write_to_path(folder / "client.key")
+    return {"client_certificate": str(folder / "client.pem"), "client_key": str(folder / "client.key")}
+
+
+async def test_a_server_that_asks_for_a_certificate_is_shown_ours(
+    authority: trustme.CA, ca_file: str, tmp_path: Path
+) -> None:
+    own = authority.issue_cert("localhost")
+    pair = [(own.private_key_pem.bytes(), own.cert_chain_pems[0].bytes())]
+    asking = grpc.ssl_server_credentials(pair, authority.cert_pem.bytes(), require_client_auth=True)
+    soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=3, hours=1)
+    cases = [
+        (None, Verdict.PROBLEM, "it may ask for a client certificate"),
+        (trustme.CA().issue_cert("captions"), Verdict.PROBLEM, "may not accept the client certificate"),
+        (authority.issue_cert("captions"), Verdict.GOOD, ""),
+        (authority.issue_cert("captions", not_after=soon), Verdict.WARNING, "Yours ends in 3 days"),
+    ]
+    async with ScriptedServer(hear_all, listen="localhost:0", credentials=asking) as server:
+        for certificate, verdict, said in cases:
+            ours: dict[str, Any] = {} if certificate is None else client(certificate, tmp_path)
+            finding = await outcome(look_at_endpoint(asked(endpoint=server.target, ca_file=ca_file, **ours)))
+            assert finding.verdict is verdict, finding
+            assert said in finding.mend
+            assert ("it takes yours, until" in finding.found) == (verdict is not Verdict.PROBLEM)
+        del ours["client_key"]
+        finding = await outcome(look_at_endpoint(asked(endpoint=server.target, ca_file=ca_file, **ours)))
+        assert (finding.verdict, "Give client_key too" in finding.mend) == (Verdict.PROBLEM, True)
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from captions.proto import stt_service_v2_pb2 as pb
+from captions.proto import stt_service_vosk_pb2 as vosk
 from captions.proto import stt_v3_pb2 as v3
 
 TOP = Path(__file__).parents[2]
@@ -110,6 +112,24 @@ def test_the_bytes_of_a_settings_message_of_v3_are_the_services() -> None:
     model += b"\x22" + bytes([len(restriction)]) + restriction
     options = b"\x0a" + bytes([len(model)]) + model
     assert message.SerializeToString() == b"\x0a" + bytes([len(options)]) + options
+
+
+def test_vosk_has_the_messages_of_v2_but_for_two_settings() -> None:
+    def numbers(message: str, file: Any) -> dict[str, int]:
+        return {field.name: field.number for field in file.DESCRIPTOR.message_types_by_name[message].fields}
+
+    method = vosk.DESCRIPTOR.services_by_name["SttService"].methods_by_name["StreamingRecognize"]
+    assert method.full_name == "vosk.stt.v1.SttService.StreamingRecognize"
+    expected = numbers("RecognitionSpec", pb) | {"max_alternatives": 11, "enable_word_time_offsets": 12}
+    del expected["literature_text"], expected["audio_channel_count"]
+    assert numbers("RecognitionSpec", vosk) == expected
+    assert numbers("RecognitionConfig", vosk) == {"specification": 1}
+    for message in ("SpeechRecognitionChunk", "SpeechRecognitionAlternative", "WordInfo"):
+        assert numbers(message, vosk) == numbers(message, pb)
+    said = pb.StreamingRecognitionResponse(
+        chunks=[pb.SpeechRecognitionChunk(alternatives=[pb.SpeechRecognitionAlternative(text="a")], final=True)]
+    )
+    assert vosk.StreamingRecognitionResponse.FromString(said.SerializeToString()).chunks[0].alternatives[0].text == "a"
 
 
 def test_a_schema_that_is_any_json_can_be_read() -> None:

@@ -1,11 +1,14 @@
 """Who listens and how, from the settings."""
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from captions.errors import CredentialsError, SettingError
 from captions.recognition.choose import make_recognizer, recognition_options
+from captions.recognition.limits import StreamLimits
 from captions.recognition.local import LocalRecognizer
 from captions.recognition.recognizer import Encoding, RecognitionOptions
 from captions.recognition.remote import RemoteRecognizer
@@ -30,6 +33,7 @@ CLOUD = ("ru-RU", *(code for code in LANGUAGES if code != "ru-RU"))
         (Settings(recognizer="speechkit-v2"), KEY, RemoteRecognizer, "SpeechKit v2"),
         (Settings(recognizer="speechkit-v3"), KEY, RemoteRecognizer, "SpeechKit v3"),
         (Settings(endpoint=ELSEWHERE, tls=False), {}, RemoteRecognizer, f"SpeechKit v2 at {ELSEWHERE}"),
+        (Settings(recognizer="vosk", endpoint=ELSEWHERE, tls=False), KEY, RemoteRecognizer, f"vosk at {ELSEWHERE}"),
         (Settings(recognizer="speechkit-v2", endpoint=ELSEWHERE), {}, RemoteRecognizer, f"SpeechKit v2 at {ELSEWHERE}"),
     ],
 )
@@ -58,6 +62,40 @@ def test_what_v3_has_in_normalized_text_only_is_told_at_once_where_that_is_turne
 def test_more_languages_are_spelt_as_the_recogniser_does() -> None:
     options = recognition_options(Settings(more_languages=" EN-us,, kk-KK ,de-de"), CLOUD, "C")
     assert options.more_languages == ("en-US", "kk-KK", "de-DE")
+
+
+def test_a_vosk_server_has_to_be_named_and_takes_samples_only() -> None:
+    with pytest.raises(SettingError, match=r"no address of its own.*--endpoint"):
+        make_recognizer(Settings(recognizer="vosk"), {})
+    with pytest.raises(SettingError, match="LINEAR16_PCM only"):
+        make_recognizer(Settings(recognizer="vosk", endpoint=ELSEWHERE, encoding="OGG_OPUS"), {})
+
+
+def test_a_vosk_server_has_no_limits_no_languages_and_gets_no_key_of_the_cloud() -> None:
+    recognizer = make_recognizer(Settings(recognizer="vosk", endpoint="vosk.example:5001", tls=False), KEY)
+    assert (recognizer.kind, recognizer.languages, recognizer.limits) == ("vosk", (), StreamLimits())
+    # Had there been a key to send, it would have been refused: the other machine is spoken to in plaintext.
+    asyncio.run(recognizer.prepare())
+
+
+@pytest.mark.parametrize("kind", ["speechkit-v2", "speechkit-v3"])
+def test_another_server_of_the_service_has_its_limits_and_its_price_is_not_known(kind: str) -> None:
+    cloud = make_recognizer(Settings(recognizer=kind), KEY).limits
+    assert make_recognizer(Settings(recognizer=kind, endpoint=ELSEWHERE), {}).limits == replace(
+        cloud, billed_seconds=None
+    )
+    assert (cloud.seconds, cloud.bytes, cloud.billed_seconds) == (300.0, 10_000_000, 15.0)
+
+
+def test_a_metadata_file_that_is_wrong_is_told_at_once_and_one_with_authorization_needs_no_credentials(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "metadata"
+    file.write_text("no colon\n")
+    with pytest.raises(CredentialsError, match="line 1 has no colon"):
+        make_recognizer(Settings(endpoint=ELSEWHERE, metadata_file=str(file)), {})
+    file.write_text("authorization: Basic eDp5\n")
+    assert make_recognizer(Settings(recognizer="speechkit-v2", metadata_file=str(file)), {}).kind == "speechkit-v2"
 
 
 def test_an_endpoint_that_is_none_is_told_at_once() -> None:

@@ -12,7 +12,7 @@ from captions.server.limits import IDLE_STATUSES, Limits
 from tests.recognition.disturbances import Fault, Manners, Stage
 from tests.recognition.hurry import hurried
 from tests.recognition.meeting import EVERY_CASE, Meeting
-from tests.recognition.tongues import SERVICES, Service
+from tests.recognition.tongues import LIMITED, SERVICES, Service
 from tests.tone_code import ToneEngine, speech_like, without_pause
 
 SPEED = 400.0
@@ -74,7 +74,7 @@ def test_rotations_while_results_come_late_in_pairs_and_empty(service: Service) 
 
 
 @pytest.mark.parametrize("deliver_pending", [False, True], ids=["without its last words", "with its last words"])
-@pytest.mark.parametrize("service", SERVICES, ids=str)
+@pytest.mark.parametrize("service", LIMITED, ids=str)
 def test_a_limit_on_duration_that_the_session_does_not_know(service: Service, deliver_pending: bool) -> None:
     meeting = Meeting(
         seed=14,

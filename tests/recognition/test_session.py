@@ -136,6 +136,25 @@ async def running(*scripts: Script, inputs: Inputs | None = None, service: Servi
             watching.cancel()
 
 
+async def test_text_that_turns_out_to_be_nothing_leaves_the_screen() -> None:
+    """Recognisers take a noise for a word, and take it back in a final without text."""
+
+    async def takes_back(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.audio(RATE)
+        await stream.reply(partial("the"))
+        await stream.reply(final("", end_of_utterance=True))
+        await stream.until_half_close()
+
+    async with running(takes_back) as at_work:
+        at_work.session.use_input("microphone")
+        source = await at_work.source()
+        source.push_seconds(2.0)
+        await at_work.until(lambda: len(at_work.of(Partial)) == 2)
+        assert [event.text for event in at_work.of(Partial)] == ["the", ""]
+        assert at_work.of(Final) == []
+
+
 async def hears_everything(stream: ServedStream) -> None:
     """Answers after the half-close with how many samples came."""
     await stream.config()

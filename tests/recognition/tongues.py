@@ -11,14 +11,17 @@ from typing import Any, Protocol
 import grpc
 
 from captions.proto import stt_service_v2_pb2 as v2
+from captions.proto import stt_service_vosk_pb2 as vosk
 from captions.proto import stt_v3_pb2 as v3
 from captions.recognition.dialect import Dialect
 from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.recognition.speechkit_v3 import SPEECHKIT_V3
+from captions.recognition.vosk import VOSK
 from captions.server.engines import Engine
 from captions.server.limits import Limits
 from captions.server.service import SttService
 from tests.tone_code import ToneEngine
+from tests.vosk_server import VoskService
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +140,35 @@ class _V3:
         return v3.StreamingResponse()
 
 
+class VoskTongue:
+    """vosk-server, which has no limits, and whose finals have times."""
+
+    name = "vosk"
+    dialect: Dialect = VOSK
+
+    def handler(self, engine: Engine, limits: Limits) -> grpc.GenericRpcHandler:
+        return VoskService(engine).handler()
+
+    def read(self, request: vosk.StreamingRecognitionRequest) -> Settings | bytes | Silence:
+        if request.WhichOneof("streaming_request") == "config":
+            return Settings(2 * request.config.specification.sample_rate_hertz, raw=True)
+        return bytes(request.audio_content)
+
+    def says(self, response: vosk.StreamingRecognitionResponse) -> Says:
+        said = [chunk for chunk in response.chunks if chunk.alternatives[0].text]
+        if not said:
+            return Says.OTHER
+        return Says.FINAL if any(chunk.final for chunk in said) else Says.PARTIAL
+
+    def together(
+        self, responses: Sequence[vosk.StreamingRecognitionResponse]
+    ) -> Sequence[vosk.StreamingRecognitionResponse]:
+        return [vosk.StreamingRecognitionResponse(chunks=[chunk for one in responses for chunk in one.chunks])]
+
+    def nothing(self) -> vosk.StreamingRecognitionResponse:
+        return vosk.StreamingRecognitionResponse()
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service to be tried, and whether its words have times. `final_every` is as in `ToneEngine`."""
@@ -155,8 +187,12 @@ class Service:
 
 V2: Tongue = _V2()
 V3: Tongue = _V3()
+VOSK_SERVER: Tongue = VoskTongue()
 UNTIMED = Service("v2 without word times", V2, times=False)
 """The cloud's v2."""
-OTHERS = (Service("v3", V3, times=True),)
+UNLIMITED = Service("vosk", VOSK_SERVER, times=True)
+OTHERS = (Service("v3", V3, times=True), UNLIMITED)
 SERVICES = (UNTIMED, Service("v2 with word times", V2, times=True), *OTHERS)
 """All of them. Of v2 there are two: the cloud's words have no times, those of other servers may."""
+LIMITED = tuple(service for service in SERVICES if service is not UNLIMITED)
+"""Those that end a stream that has had too much."""
