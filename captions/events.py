@@ -188,13 +188,15 @@ class SessionState:
     """What is happening, to whom, and since when.
 
     `recognizer` names who listens, `detail` says more in words (the service's own text after an error), `since` is
-    the monotonic time at which the phase began.
+    the monotonic time at which the phase began. `language` is what the last stream was asked for: codes with commas;
+    empty before there was one, and where the recogniser cannot be asked.
     """
 
     phase: Phase
     recognizer: str
     detail: str
     since: float
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Sentences:
     def __init__(self) -> None:
         self._told: Phase | None = None
         """The phase that was told last; streams come and go within it."""
+        self._listens = ""
+        """Who was told to listen last."""
         self._words_at = 0.0
         self._silence_told = False
         self._back_at: float | None = None
@@ -128,17 +130,22 @@ class Sentences:
         return told
 
     def _state(self, state: SessionState) -> str:
-        before = self._told
+        before, who = self._told, self._listens
+        if state.phase is Phase.LISTENING:
+            self._listens = state.recognizer
         if state.phase in (before, Phase.CONNECTING, Phase.PAUSED):  # a pause is an entry of its own
             return ""
         if state.phase is Phase.STARTING and before is not None:  # another input, which tells itself
             return ""
         self._told = state.phase
         if state.phase is Phase.LISTENING:
+            if who not in ("", state.recognizer):  # a notice of its own, in its place between the words
+                self._come_back()
+                return ""
             if before is Phase.RECONNECTING:
                 self._back = f"{state.recognizer} listens again."
                 return ""
-            return f"{state.recognizer} listens{'' if before in (None, Phase.STARTING) else ' again'}."
+            return f"{state.recognizer} listens{' again' if who else ''}."
         if state.phase is Phase.RECONNECTING:
             if self._back:  # which was not told to have come back
                 self._come_back()

@@ -36,8 +36,8 @@ START = datetime(2026, 3, 4, 12, 4, 31, tzinfo=UTC)
 LINE = re.compile(r"\d\d:\d\d:\d\d .+")
 
 
-def state(phase: Phase, detail: str = "") -> SessionState:
-    return SessionState(phase, "SpeechKit", detail, 0.0)
+def state(phase: Phase, detail: str = "", recognizer: str = "SpeechKit") -> SessionState:
+    return SessionState(phase, recognizer, detail, 0.0)
 
 
 def told(*events: Event) -> list[str]:
@@ -121,6 +121,18 @@ def test_a_link_that_breaks_at_every_try_is_told_once_until_it_holds() -> None:
         "[SpeechKit listens again.]",
         "hello",
     ]
+
+
+def test_another_recogniser_is_told_by_its_notice_and_not_twice() -> None:
+    now = Notice(1.0, START, Severity.INFORMATION, "vosk listens now.")
+    listening, another = state(Phase.LISTENING), state(Phase.LISTENING, recognizer="vosk")
+    for between in (state(Phase.CONNECTING), state(Phase.RECONNECTING, "x"), state(Phase.FAILED, "no")):
+        assert (
+            told(listening, between, now, another, level(2.0), level(2.0 + STEADY_SECONDS))[-1] == "[vosk listens now.]"
+        )
+    again = [state(Phase.RECONNECTING, "x"), another, level(1.0), level(1.0 + STEADY_SECONDS)]
+    assert told(listening, now, another, *again)[-1] == "[vosk listens again.]"
+    assert told(state(Phase.STARTING), state(Phase.FAILED, "no"), another)[-1] == "[vosk listens.]"
 
 
 def test_a_long_silence_is_told_once_until_there_are_words_again() -> None:

@@ -3,7 +3,7 @@
 Under it, when they are wanted, the figures: how late words are, stage by stage, and what the screen costs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len, set_cell_size
@@ -33,14 +33,32 @@ LOOKS = {
 """Symbol, word and component style of each phase."""
 TO_THE_SECOND = {Phase.STARTING, Phase.CONNECTING, Phase.LISTENING, Phase.RECONNECTING, Phase.WAITING}
 """Phases in which time matters to the second; in the others to the minute, so that a screen at rest costs nothing."""
+DOT = "  ·  "
 DETAIL_ROWS = 3
+DETAIL_BESIDE_FROM = 80
+"""From this width on what is being opened or loaded is told beside the state."""
 FIGURE_ROWS_OF = 4
 """Figures take one of so many rows of the terminal at most."""
+LEAST_CUT = 8
+"""Less of a text than this is as good as nothing."""
 BAR_CELLS = 24
 COARSE_SECONDS = 10
 """To how many seconds time matters over a slow link."""
 LIVE_SECONDS = 1.0
 """Audio that waits for less than this is live."""
+
+
+def short_name(name: str) -> str:
+    """Return a recogniser's name without where it is."""
+    return name.partition(" at ")[0].partition(" on ")[0]
+
+
+def fitting(texts: Sequence[str], room: int) -> str:
+    """Return the first of the texts that fits, else as much of the last as does, if that says anything."""
+    for text in texts:
+        if cell_len(text) <= room:
+            return text
+    return set_cell_size(texts[-1], room - 1).rstrip() + "…" if texts and room >= LEAST_CUT else ""
 
 
 class StatusLine(Widget):
@@ -139,9 +157,14 @@ class StatusLine(Widget):
         """What the state has to say beyond its word."""
         return "" if self._finishing else safe(self._state.detail).strip()
 
+    @property
+    def _has_detail_beside(self) -> bool:
+        """Whether the detail is beside the state: of what passes by itself, so that nothing moves for it."""
+        return self._state.phase in (Phase.STARTING, Phase.CONNECTING) and self.size.width >= DETAIL_BESIDE_FROM
+
     def _detail_rows(self) -> list[str]:
         width = max(1, self.size.width - 3)
-        if not self.detail:
+        if not self.detail or self._has_detail_beside:
             return []
         lines = rows(self.detail, width)
         if len(lines) > DETAIL_ROWS:
@@ -152,7 +175,7 @@ class StatusLine(Widget):
         """The figures, each whole, in the rows that they take at this width, while there is room for these."""
         lines: list[str] = []
         for part in self._figures.parts() if self._figures_shown else []:
-            line = f"{lines[-1]}  ·  {part}" if lines else ""
+            line = f"{lines[-1]}{DOT}{part}" if lines else ""
             if line and cell_len(line) <= self.size.width - 4:
                 lines[-1] = line
             else:
@@ -187,20 +210,18 @@ class StatusLine(Widget):
         """The state's chip and what fits beside it: how long, who listens, and where in the file at the right."""
         style = self.get_component_rich_style
         symbol, word, look = LOOKS[self._state.phase]
-        since, who = self._since(), self._who()
+        since, who = self._since(), self._tails()
         if self._finishing:
-            symbol, word, look, since, who = "◌", "FINISHING", "waiting", "the last words …", ""
+            symbol, word, look, since, who = "◌", "FINISHING", "waiting", "the last words …", []
         chip = f" {symbol} {word} "
         room = self.size.width - cell_len(chip) - 1
         place, bar = self._place()
-        right = 0 if room < cell_len(place) + len(since) + 3 else cell_len(place) + 1
-        with_bar = bool(bar) and room - right > BAR_CELLS + 1 + len(since) + cell_len(who) + 6
+        right = cell_len(place) + 1 if place and room >= cell_len(place) + len(since) + 3 else 0
+        with_bar = bool(bar) and room - right > BAR_CELLS + 1 + len(since) + cell_len(who[0] if who else "")
         right = right + BAR_CELLS + 1 if with_bar else right
         left = room - right
         text = f" {since}" if left > len(since) else ""
-        tail = f"  ·  {who}" if who and left >= len(text) + 5 + min(cell_len(who), 8) else ""
-        if cell_len(text + tail) > left:
-            tail = set_cell_size(tail, left - len(text) - 1).rstrip() + "…"
+        tail = fitting(who, left - len(text))
         segments = [
             Segment(chip, style(f"status-line--{look}")),
             Segment(" " + text, style("status-line--text")),
@@ -213,9 +234,19 @@ class StatusLine(Widget):
             segments.append(Segment(place + " ", style("status-line--text")))
         return Strip(segments).adjust_cell_length(self.size.width, style("status-line--text"))
 
-    def _who(self) -> str:
-        """Who listens, how late words are, how far behind, after how many failures, and for how many units."""
-        parts = [safe(self._state.recognizer)]
+    def _tails(self) -> list[str]:
+        """What stands behind the time, from all that there is to what there is room for on the narrowest screen."""
+        whole, language = safe(self._state.recognizer), safe(self._state.language)
+        name = short_name(whole)
+        region = ", ".join(dict.fromkeys(code.partition("-")[0] for code in language.split(", ")))
+        heads = [f"{whole}, {language}", f"{name}, {language}", f"{name} {region}"] if language else [whole, name]
+        parts = self._parts()
+        tails = [DOT.join([head, *parts[:many]]) for many in range(len(parts), -1, -1) for head in heads]
+        return [DOT + tail for tail in tails] + [f"  {head}" for head in (*heads, name)] if whole else []
+
+    def _parts(self) -> list[str]:
+        """What gets ready, how late words are, how far behind, after how many failures, and for how many units."""
+        parts = [self.detail if self._has_detail_beside else ""]
         if self._state.phase is Phase.LISTENING:
             parts.append(self._figures.delay)
         if self._backlog.seconds >= LIVE_SECONDS:
@@ -224,7 +255,7 @@ class StatusLine(Widget):
             parts.append(f"try {self._backlog.failures + 1}")
         if self._billed:
             parts.append(f"{self._billed} units billed")
-        return "  ·  ".join(part for part in parts if part)
+        return [part for part in parts if part]
 
     def _place(self) -> tuple[str, str]:
         """Where in the file, in words and as a bar; the bar only where the file says how long it is."""

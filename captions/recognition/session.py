@@ -122,6 +122,8 @@ class Session:
         self._remarks: set[str] = set()
         """What services have said of their streams and was told; a service repeats itself."""
         self._at_work: Counter[int] = Counter()
+        self._language = ""
+        """What the last stream was asked for."""
         self._listens = ""
         """The name of the recogniser to which a stream was opened last."""
 
@@ -366,6 +368,9 @@ class Session:
             segment.attached = True
             segment.heard_with = listening
             self._tell_who_listens(segment, listening.recognizer.name)
+            # One that does not say which languages it has cannot be asked for one.
+            asked = (options.language_code, *options.more_languages) if listening.recognizer.languages else ()
+            self._language = ", ".join(dict.fromkeys(asked))
             if not segment.closed:
                 self._set_phase(Phase.LISTENING)
             hearing = Hearing(
@@ -503,11 +508,12 @@ class Session:
     def _set_phase(self, phase: Phase, detail: str = "") -> None:
         self.phase = phase
         name = self.listening.recognizer.name
+        language = self._language if name == self._listens else ""
         before = self._state
-        if before is None or (before.phase, before.detail, before.recognizer) != (phase, detail, name):
-            since = before.since if before is not None and before.phase is phase else self._clock()
-            self._state = SessionState(phase, name, detail, since)
-            self._emit(self._state)
+        since = before.since if before is not None and before.phase is phase else self._clock()
+        if (state := SessionState(phase, name, detail, since, language)) != before:
+            self._state = state
+            self._emit(state)
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

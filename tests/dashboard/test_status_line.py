@@ -1,11 +1,13 @@
 """The status line tells how late words are, and of what it does not know it says nothing."""
 
+from dataclasses import replace
+
 import pytest
 
 from captions.dashboard.figures import Figures, Gauges
-from captions.events import Backlog, Delays, Phase, Spread
+from captions.events import Backlog, Delays, Phase, Spread, StreamEnded
 from tests.dashboard.conftest import Dashboard, until
-from tests.dashboard.fake_engine import partial, state
+from tests.dashboard.fake_engine import START, partial, state
 
 DELAYS = Delays(Spread(0.05, 0.06), Spread(0.4, 0.7), Spread(0.2, 0.3), Spread(0.7, 1.1), Spread(1.4, 2.2))
 NOTHING = Delays(None, None, None, None, None)
@@ -123,3 +125,52 @@ async def test_a_key_shows_all_figures_and_hides_them_again(dashboard: Dashboard
         await pilot.press("i")
         await until(pilot, lambda: status.size.height == 2)
         assert "gone" in status.render_line(1).text
+
+
+@pytest.mark.parametrize(
+    ("width", "recognizer", "language", "tail"),
+    [
+        (120, "SpeechKit v2", "ru-RU", "3:12  ·  SpeechKit v2, ru-RU"),
+        (120, "SpeechKit v3", "ru-RU, en-US", "3:12  ·  SpeechKit v3, ru-RU, en-US"),
+        (120, "vosk at speech.example:5001", "", "3:12  ·  vosk at speech.example:5001"),
+        (60, "SpeechKit v2 at speech.company.example:443", "kk-KZ", "3:12  ·  SpeechKit v2, kk-KZ"),
+        (40, "SpeechKit v2", "ru-RU", "3:12  ·  SpeechKit v2 ru"),
+        (40, "SpeechKit v3", "ru-RU, en-US", "3:12  SpeechKit v3 ru, en"),
+        (40, "local recogniser", "en-US", "3:12  local recogniser en"),
+        (40, "vosk at speech.example:5001", "", "3:12  ·  vosk"),
+        (40, "a recogniser whose name is long", "", "3:12  a recogniser whose…"),
+    ],
+)
+async def test_who_listens_and_for_which_language_is_told_whole_at_every_width(
+    dashboard: Dashboard, width: int, recognizer: str, language: str, tail: str
+) -> None:
+    async with dashboard.app.run_test(size=(width, 24)) as pilot:
+        engine, status = await dashboard.engine(pilot), dashboard.app.status
+        engine.say(replace(state(recognizer=recognizer), language=language))
+        await until(pilot, lambda: status.render_line(0).text.split("LISTENING", 1)[-1].strip() == tail)
+
+
+async def test_what_there_is_no_room_for_is_left_out_whole(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=(80, 24)) as pilot:
+        engine, status = await dashboard.engine(pilot), dashboard.app.status
+        billed = StreamEnded(60.0, START, "SpeechKit v2", 60.0, 4, 24)
+        engine.say(replace(state(recognizer="SpeechKit v2 at stt:443"), language="ru-RU"), DELAYS, billed)
+        whole = "SpeechKit v2, ru-RU  ·  delay 0.7 s  ·  24 units billed"
+        await until(pilot, lambda: whole in status.render_line(0).text)
+        await pilot.resize_terminal(60, 24)
+        await until(pilot, lambda: status.size.width == 60)
+        assert status.render_line(0).text.rstrip().endswith("SpeechKit v2, ru-RU  ·  delay 0.7 s")
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 1), (80, 1), (40, 2)])
+async def test_a_recogniser_that_gets_ready_says_how_without_moving_the_captions_where_there_is_room(
+    dashboard: Dashboard, width: int, height: int
+) -> None:
+    async with dashboard.app.run_test(size=(width, 24)) as pilot:
+        engine, status = await dashboard.engine(pilot), dashboard.app.status
+        engine.say(state(Phase.CONNECTING, "loading the model", recognizer="local recogniser"))
+        await until(pilot, lambda: "CONNECTING" in status.render_line(0).text)
+        shown = "\n".join(status.render_line(y).text for y in range(height))
+        assert "local recogniser" in shown
+        assert "loading the model" in shown
+        await until(pilot, lambda: status.size.height == height)
