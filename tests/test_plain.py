@@ -130,7 +130,7 @@ def test_another_recogniser_is_told_by_its_notice_and_not_twice() -> None:
         assert (
             told(listening, between, now, another, level(2.0), level(2.0 + STEADY_SECONDS))[-1] == "[vosk listens now.]"
         )
-    again = [state(Phase.RECONNECTING, "x"), another, level(1.0), level(1.0 + STEADY_SECONDS)]
+    again: list[Event] = [state(Phase.RECONNECTING, "x"), another, level(1.0), level(1.0 + STEADY_SECONDS)]
     assert told(listening, now, another, *again)[-1] == "[vosk listens again.]"
     assert told(state(Phase.STARTING), state(Phase.FAILED, "no"), another)[-1] == "[vosk listens.]"
 
