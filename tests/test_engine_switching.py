@@ -127,7 +127,8 @@ async def test_what_is_wrong_with_a_change_is_raised_and_the_one_after_it_holds(
         settings = Settings(input=minutes_of_sound, endpoint=first.target, tls=False)
         async with engine_at(settings, tmp_path) as (engine, told):
             await told.until(is_phase(Phase.LISTENING))
-            unknown = settings.changed("endpoint", "stt.api.cloud.yandex.net:443").changed("recognizer", "speechkit-v2")
+            unknown = settings.changed("endpoint", "stt.api.cloud.yandex.net:443").changed("credentials", "none")
+            unknown = unknown.changed("recognizer", "speechkit-v2")
             results = await asyncio.gather(
                 engine.change_settings(unknown),
                 engine.change_settings(settings.changed("endpoint", "nowhere:port")),
