@@ -97,7 +97,7 @@ async def test_ndjson_has_every_event_with_its_times(second_of_sound: str) -> No
     assert kinds.count("final") == 2
     assert kinds.index("input") < kinds.index("partial") < kinds.index("final")
     assert records[-1] == {"type": "state", "phase": "end of file", "recognizer": records[-1]["recognizer"],
-                           "detail": "talk.wav"}  # fmt: skip
+                           "language": "en-US", "detail": "talk.wav"}  # fmt: skip
     last = next(record for record in reversed(records) if record["type"] == "final")
     assert 0 <= last["start"] <= last["end"] == pytest.approx(1.0)
     assert last["wall"].endswith("+00:00")
