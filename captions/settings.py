@@ -213,6 +213,7 @@ class Settings:
         Group.RECOGNITION,
         choices=("auto", "moonshine", "whisper"),
         choice_labels=("Automatic", "moonshine", "whisper"),
+        label="Engine",
         sidebar=True,
         recognizers=("local",),
     )
@@ -272,9 +273,7 @@ class Settings:
         sidebar=True,
         recognizers=_SPEECHKIT,
     )
-    single_utterance: bool = _setting(
-        False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True, recognizers=_ALL_BUT_VOSK
-    )
+    single_utterance: bool = _setting(False, "Stop after the first utterance.", Group.RECOGNITION, sidebar=True)
     eou_sensitivity: str = _setting(
         "default",
         "How soon an utterance ends: default, or high (sooner, and now and then too soon).",

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -27,14 +27,13 @@ from captions.dashboard.figures import READ_SECONDS, Gauges
 from captions.dashboard.keys import shown
 from captions.dashboard.level_meter import LevelMeter
 from captions.dashboard.log_pane import LogPane
-from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, ModelTold, StateChanged, TerminalGone
-from captions.dashboard.model_prompt import ModelPrompt
+from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
 from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
 from captions.dashboard.status_line import StatusLine
 from captions.dashboard.terminal_app import TerminalApp, on_signals, run_in_terminal
 from captions.dashboard.themes import THEMES
 from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
-from captions.errors import CaptionsError, ExitCode, ModelMissing
+from captions.errors import CaptionsError, ExitCode
 from captions.events import Entry, Final, InputChanged, Phase, SessionState, StreamEnded, Titled
 from captions.settings import ROWS, Group, Loaded, Settings
 from captions.transcript.formats import About
@@ -123,7 +122,6 @@ class CaptionsApp(TerminalApp):
         self._started = datetime.now(UTC)
         self._told: list[Entry] = []
         """All of the session that lasts, also what is cleared from the screen."""
-        self.models = ModelPrompt(self)
         self.status = StatusLine(clock)
         self.meter = LevelMeter()
         self.pane = LogPane()
@@ -212,15 +210,10 @@ class CaptionsApp(TerminalApp):
             self.meter.show(None)
         self._show_recognizer()
 
-    @on(ModelTold)
-    def _model_told(self, message: ModelTold) -> None:
-        self.models.told(message.event)
-
     @on(EngineFailed)
     def _engine_failed(self, message: EngineFailed) -> None:
         self._exit_code = message.exit_code
         self.engine = None
-        self.models.downloading = False
         self.meter.show(None)
         detail = f"{message.message} {message.hint}".rstrip()
         self._show_state(SessionState(Phase.FAILED, "", detail, self.status.now))
@@ -239,8 +232,6 @@ class CaptionsApp(TerminalApp):
 
     def _read_figures(self) -> None:
         """Read the figures, and suggest to draw less when the link is slow, once."""
-        if not self.status.is_attached:  # the screen is being taken down
-            return
         self._readings += 1
         figures = self._gauges.read(self._figures_shown)
         if not self.settings.low_bandwidth or self._readings % SELDOM == 0:
@@ -258,8 +249,7 @@ class CaptionsApp(TerminalApp):
 
     # What the person does
 
-    def session_or_tell(self) -> Controls | None:
-        """Return the session; where there is none, say so."""
+    def _session_or_tell(self) -> Controls | None:
         if self.engine is None:
             again = f"The session has ended; {shown(self, 'restart')} starts it again."
             self.tell(again if self._exit_code else "One moment: still starting.")
@@ -269,7 +259,7 @@ class CaptionsApp(TerminalApp):
         """Change the input: a value of the setting `input`."""
         self._take("input", self.settings.changed("input", name))
         self.sidebar.load(self.settings)
-        if engine := self.session_or_tell():
+        if engine := self._session_or_tell():
             engine.use_input(name)
 
     def change_setting(self, name: str, value: object) -> None:
@@ -286,26 +276,40 @@ class CaptionsApp(TerminalApp):
             if self._wanted[name] is not wanted:
                 return
             try:
-                settings = self.settings.changed(name, value, label_of(ROWS[name]))
-                if self.engine is not None:
-                    await self.engine.change_settings(settings)
-            except ModelMissing as error:
-                self.sidebar.fields[name].show_error(str(error))
-                self.models.ask(error.model, error.message, lambda: self.change_setting(name, value))
-                return
+                if name == "recognizer" or not await self._mend_refused(name, value):
+                    await self._put_in_force({name: value})
             except CaptionsError as error:
                 self._refuse(name, error)
                 return
-            # Another input may have been chosen meanwhile: it waits for nobody.
-            self._take(name, self.settings.changed(name, getattr(settings, name)))
-            self.sidebar.fields[name].load(getattr(settings, name))
             self._show_recognizer()
         mends = name == "recognizer" or ROWS[name].group is Group.CONNECTION
         if mends and self.engine is None and self._exit_code:
             self.action_restart()
 
+    async def _mend_refused(self, name: str, value: object) -> bool:
+        """Whether a recogniser that was refused can be with this value, such as its address; then both are in force."""
+        if (recognizer := self.sidebar.refused) is None:
+            return False
+        try:
+            await self._put_in_force({name: value, "recognizer": recognizer})
+        except CaptionsError:
+            return False
+        return True
+
+    async def _put_in_force(self, values: Mapping[str, object]) -> None:
+        """Have the session go on with these values, and show and keep them. Raises CaptionsError."""
+        settings = self.settings
+        for name, value in values.items():
+            settings = settings.changed(name, value, label_of(ROWS[name]))
+        if self.engine is not None:
+            await self.engine.change_settings(settings)
+        for name in values:
+            # Another input may have been chosen meanwhile: it waits for nobody.
+            self._take(name, self.settings.changed(name, getattr(settings, name)))
+            self.sidebar.fields[name].load(getattr(settings, name))
+
     def _refuse(self, name: str, error: CaptionsError) -> None:
-        self.sidebar.fields[name].show_error(str(error))
+        self.sidebar.explain(name, str(error))
         if not self.sidebar.display:
             self.tell(str(error), "error")
 
@@ -374,7 +378,7 @@ class CaptionsApp(TerminalApp):
 
     def action_pause(self) -> None:
         """Stop listening, or listen again."""
-        if engine := self.session_or_tell():
+        if engine := self._session_or_tell():
             if engine.paused:
                 engine.resume()
             else:
@@ -386,12 +390,12 @@ class CaptionsApp(TerminalApp):
             self._exit_code = 0
             self._show_state(SessionState(Phase.STARTING, "", "", self.status.now))
             self._start_engine()
-        elif engine := self.session_or_tell():
+        elif engine := self._session_or_tell():
             engine.restart()
 
     def action_seek(self, direction: int) -> None:
         """Go back or forward in the file by 10 s."""
-        if engine := self.session_or_tell():
+        if engine := self._session_or_tell():
             if engine.playing:
                 engine.seek_by(direction * SEEK_SECONDS)
             else:
@@ -437,7 +441,7 @@ class CaptionsApp(TerminalApp):
 
     @on(CaptionLog.MarkWanted)
     def _mark(self, message: CaptionLog.MarkWanted) -> None:
-        if engine := self.session_or_tell():
+        if engine := self._session_or_tell():
             engine.mark(message.track, message.time, message.removed)
 
     def action_low_bandwidth(self) -> None:

@@ -63,6 +63,8 @@ class Field(Vertical):
 
     LONG: ClassVar = {"input", "recognizer", "endpoint"}
     """Settings whose values need a row of their own."""
+    FIRST: ClassVar = {"input", "recognizer"}
+    """Those of them that the heading above them names."""
 
     class Entered(Message):
         """A value was chosen or typed."""
@@ -71,6 +73,13 @@ class Field(Vertical):
             super().__init__()
             self.field = field
             self.value = value
+
+    class Kept(Message):
+        """What is in force was chosen again, after what was refused."""
+
+        def __init__(self, field: "Field") -> None:
+            super().__init__()
+            self.field = field
 
     def __init__(self, row: Setting, value: Any) -> None:
         super().__init__(classes="field")
@@ -110,7 +119,7 @@ class Field(Vertical):
     def compose(self) -> ComposeResult:
         """Name and control, and under them what is wrong."""
         if self.row.name in self.LONG:
-            if label_of(self.row) != self.row.group:
+            if self.row.name not in self.FIRST:
                 yield self.label
             yield self.editor
         else:
@@ -144,12 +153,14 @@ class Field(Vertical):
         """Say who `auto` has come to, for as long as that is the choice; empty where it is not known."""
         choices = self._first_choices(self.row, self.value)
         if self.value == AUTOMATIC and in_use:
-            label = f"{self.row.label_of(AUTOMATIC)} ({self.row.label_of(in_use)})"
+            label = f"{self.row.label_of(AUTOMATIC)}: {self.row.label_of(in_use)}"
             choices = [(Content(label) if value == AUTOMATIC else name, value) for name, value in choices]
         assert isinstance(self.editor, Select)
         shown = self.editor.value  # may be one that was just chosen, or refused
         with self.prevent(Select.Changed):
             self.editor.set_options(choices)
+            # What is shown of a value is looked up when the value changes.
+            self.editor.value = next(value for _, value in choices if value != shown)
             self.editor.value = shown
 
     def load_languages(self, languages: Sequence[str]) -> None:
@@ -178,6 +189,7 @@ class Field(Vertical):
         self.on_or_off.update("on" if value else "off")
         if value == self.value:
             self.show_error("")  # what was in force all the time is right
+            self.post_message(self.Kept(self))
         elif value is not Select.NULL:
             self.post_message(self.Entered(self, value))
 
@@ -236,9 +248,22 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
             self._show_what_concerns()
         self.load_languages(languages)
 
+    @property
+    def refused(self) -> str | None:
+        """The recogniser that was chosen and refused, and stands there still with what is wrong."""
+        field = self.fields["recognizer"]
+        return str(field.editor.value) if field.error.display and field.editor.value != field.value else None
+
+    def explain(self, name: str, error: str) -> None:
+        """Say at its field what is wrong with a value, and show what that may be mended with."""
+        self.fields[name].show_error(error)
+        if name == "recognizer":
+            self._show_what_concerns()
+
     def concerns(self, row: Setting) -> bool:
-        """Whether a setting means something to who listens."""
-        return row.concerns(*self._heard_by)
+        """Whether a setting means something to who listens, or to who was chosen and refused: it may mend that."""
+        refused = self.refused
+        return row.concerns(*self._heard_by) if refused is None else row.concerns(refused, refused)
 
     def _show_what_concerns(self) -> None:
         focused = next((field for field in self.fields.values() if field.has_focus_within), None)
@@ -247,9 +272,16 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
         for group, label in self._groups.items():
             label.display = any(field.display for field in self.fields.values() if field.row.group is group)
         if focused is not None:
-            stays = focused if focused.display else self.fields["recognizer"]
-            stays.editor.focus(scroll_visible=False)
-            self.call_after_refresh(stays.scroll_visible, animate=False)
+            if not focused.display:
+                focused = self.fields["recognizer"]
+                focused.editor.focus(scroll_visible=False)
+            self.call_after_refresh(focused.scroll_visible, animate=False)
+
+    @on(Field.Kept)
+    def _kept(self, message: Field.Kept) -> None:
+        message.stop()
+        if message.field.row.name == "recognizer":
+            self._show_what_concerns()
 
     def load(self, settings: Settings) -> None:
         """Show these settings."""
@@ -274,7 +306,11 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
     def show_unsaved(self, names: Collection[str], key: str) -> None:
         """Mark the settings that were changed and not saved, and say with which key they are."""
         for name, field in self.fields.items():
-            field.label.update(label_of(field.row) + (UNSAVED if name in names else ""))
+            mark = UNSAVED if name in names else ""
+            if name in Field.FIRST:
+                self._groups[field.row.group].update(str(field.row.group) + mark)
+            else:
+                field.label.update(label_of(field.row) + mark)
         self._unsaved.display = bool(names)
         saving = f"{key} saves" if key else "they are saved from the command palette"
         self._unsaved.update(f"{UNSAVED.strip()} not saved · {saving}")
@@ -295,4 +331,5 @@ class SettingsSidebar(VerticalScroll, can_focus=False):
         while node is not None and not isinstance(node, Field):
             node = node.parent if isinstance(node.parent, Widget) else None
         if node is not None:
-            self._help.update(node.row.help)
+            unit = f" In {node.row.unit}." if node.row.unit and isinstance(node.editor, Input) else ""
+            self._help.update(node.row.help + unit)

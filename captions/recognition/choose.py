@@ -11,7 +11,7 @@ from captions.recognition.endpoint import parse_endpoint
 from captions.recognition.iam.sources import find_authorization, none_there
 from captions.recognition.metadata_file import read_metadata
 from captions.recognition.recognizer import Encoding, RecognitionOptions, Recognizer
-from captions.settings import LANGUAGES, Settings
+from captions.settings import LANGUAGES, ROWS, Settings
 
 
 def make_recognizer(settings: Settings, environment: Mapping[str, str]) -> Recognizer:
@@ -72,12 +72,14 @@ def recognition_options(settings: Settings, languages: Sequence[str], locale: st
     """Return the options of a stream.
 
     `languages` are the recogniser's, its own default first; empty where they are not known. `locale` is the
-    system's, such as "ru_RU.UTF-8", "de-DE" or "C".
+    system's, such as "ru_RU.UTF-8", "de-DE" or "C". What means nothing to a recogniser changes nothing: a Vosk server
+    is sent samples, whatever the others are.
     """
+    encoding = settings.encoding if ROWS["encoding"].concerns(settings.recognizer, "") else Encoding.LINEAR16_PCM
     return RecognitionOptions(
         language_code=_language(settings.language, languages, locale),
         model=settings.model,
-        audio_encoding=Encoding(settings.encoding),
+        audio_encoding=Encoding(encoding),
         sample_rate_hertz=settings.sample_rate,
         profanity_filter=settings.profanity_filter,
         partial_results=settings.partial_results,

@@ -32,8 +32,6 @@ def check(settings: Settings, kind: str) -> None:
     """See that a recogniser, by its value of the setting, can do what is asked for. Raises SettingError."""
     if kind == "vosk" and not is_elsewhere(settings):
         raise SettingError("A Vosk server has no address of its own.", "Name yours with --endpoint HOST:PORT.")
-    if kind == "vosk" and settings.encoding != "LINEAR16_PCM":
-        raise samples_only()
     of_normalized = [name for name in ("profanity_filter", "literature_text") if getattr(settings, name)]
     if kind == "speechkit-v3" and settings.raw_results and of_normalized:
         names = " and ".join(of_normalized)

@@ -86,6 +86,9 @@ class LocalRecognizer:
         if (missing := await asyncio.to_thread(self.lacks, options)) is not None:
             raise missing
         with_model = self._engines is not None and self._engines.needs_model(options.language_code)
+        if self._engines is not None:
+            engine = "whisper" if with_model else "moonshine"
+            self.name, self.preparing = f"{engine} on this machine", f"loading the model of {engine}"
         client = await self._running(with_model)
         try:
             return await client.open(options)

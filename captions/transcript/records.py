@@ -20,9 +20,6 @@ from captions.events import (
     InputChanged,
     Level,
     Mark,
-    ModelEnded,
-    ModelProgress,
-    ModelWanted,
     Notice,
     Partial,
     Paused,
@@ -56,9 +53,6 @@ _NAMES: dict[type, str] = {
     Progress: "progress",
     Backlog: "backlog",
     Delays: "delays",
-    ModelWanted: "model_wanted",
-    ModelProgress: "model_progress",
-    ModelEnded: "model_ended",
 }
 
 

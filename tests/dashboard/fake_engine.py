@@ -1,6 +1,7 @@
 """An engine that a test drives: it notes what it is asked to do, and says what the test has it say."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +34,7 @@ class FakeEngine:
     playing: bool = False
     asked: list[tuple[object, ...]] = field(default_factory=list)
     refuse: CaptionsError | None = None
+    refuse_if: Callable[[Settings], CaptionsError | None] = lambda settings: None
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     drained: asyncio.Event = field(default_factory=asyncio.Event)
     may_change: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,8 +64,8 @@ class FakeEngine:
     async def change_settings(self, settings: Settings) -> None:
         """Note it, or refuse it."""
         await self.may_change.wait()
-        if self.refuse is not None:
-            raise self.refuse
+        if (refusal := self.refuse or self.refuse_if(settings)) is not None:
+            raise refusal
         self.settings = replace(settings, input=self.settings.input)
         self.asked.append(("change_settings", settings))
 
@@ -80,14 +82,6 @@ class FakeEngine:
     def seek_by(self, seconds: float) -> None:
         """Note it."""
         self.asked.append(("seek_by", seconds))
-
-    def add_model(self, name: str) -> None:
-        """Note it."""
-        self.asked.append(("add_model", name))
-
-    def cancel_model(self) -> None:
-        """Note it."""
-        self.asked.append(("cancel_model",))
 
     def restart(self) -> None:
         """Note it."""

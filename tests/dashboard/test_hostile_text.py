@@ -130,8 +130,8 @@ def drawn(folder: Path, texts: list[str], file_name: str) -> str:
             ("\x1b", "", "Open an audio"),
             ("?", "closes", ""),
             ("\x1b", "", "closes"),
-            ("\x1bOQ", "", "Recogniser"),  # F2
-            ("\x1bOQ", "Recogniser", ""),
+            ("\x1bOQ", "", "Recognition"),  # F2
+            ("\x1bOQ", "Recognition", ""),
             ("\x10", "Search for commands", ""),
             ("listen", "Listen to: Microphone", ""),
             ("\x1b", "", "Listen to: Microphone"),

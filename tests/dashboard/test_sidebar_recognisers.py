@@ -4,11 +4,12 @@ import asyncio
 import tomllib
 from pathlib import Path
 
-from textual.widgets import Input, Select
+from textual.widget import Widget
+from textual.widgets import Input, Select, Static
 
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.settings_sidebar import Field
-from captions.errors import CredentialsError
+from captions.errors import CredentialsError, SettingError
 from captions.settings import ROWS, Settings
 from tests.dashboard.conftest import Dashboard, until
 from tests.dashboard.fake_engine import FakeEngine, state
@@ -31,7 +32,7 @@ def offered(app: CaptionsApp) -> str:
     """What the recogniser's field reads."""
     editor = field(app, "recognizer").editor
     assert isinstance(editor, Select)
-    return str(next(label for label, value in editor._options if value == editor.value))
+    return str(editor.query_one("SelectCurrent", Widget).query_one("#label", Static).render())
 
 
 def choose(app: CaptionsApp, name: str, value: object) -> None:
@@ -61,7 +62,7 @@ async def test_what_means_nothing_to_who_listens_is_out_of_sight(dashboard: Dash
             await until(pilot, lambda hidden=hidden: shown(app) == every - hidden)  # type: ignore[misc]
         choose(app, "recognizer", "vosk")
         engine.recognizer = "vosk"
-        nothing_to_vosk = {"language", "encoding", "single_utterance"}
+        nothing_to_vosk = {"language", "encoding"}
         await until(pilot, lambda: shown(app) == every - ONLY_V3 - ONLY_HERE - ONLY_SPEECHKIT - nothing_to_vosk)
         engine.recognizer = "local"
         choose(app, "recognizer", "local")
@@ -84,9 +85,9 @@ async def test_automatic_reads_who_it_has_come_to_for_as_long_as_it_is_the_choic
         engine = await dashboard.engine(pilot)
         assert offered(app) == "Automatic"
         becomes(engine, "speechkit-v2")
-        await until(pilot, lambda: offered(app) == "Automatic (SpeechKit v2)")
+        await until(pilot, lambda: offered(app) == "Automatic: SpeechKit v2")
         becomes(engine, "local")
-        await until(pilot, lambda: offered(app) == "Automatic (This machine)")
+        await until(pilot, lambda: offered(app) == "Automatic: This machine")
         engine.recognizer = "speechkit-v3"
         choose(app, "recognizer", "speechkit-v3")
         await until(pilot, lambda: engine.settings.recognizer == "speechkit-v3" and offered(app) == "SpeechKit v3")
@@ -120,7 +121,7 @@ async def test_rows_come_and_go_in_place_and_the_focus_stays(dashboard: Dashboar
             assert app.focused is editor
             assert editor.region == where
         choose(app, "recognizer", "auto")
-        await until(pilot, lambda: offered(app) == "Automatic (SpeechKit v2)")
+        await until(pilot, lambda: offered(app) == "Automatic: SpeechKit v2")
         field(app, "model").editor.focus()
         await pilot.pause()
         becomes(engine, "local")  # as automatic may come to by itself
@@ -180,11 +181,42 @@ async def test_a_refused_recogniser_is_explained_and_the_former_is_a_choice_away
         choose(app, "recognizer", "speechkit-v3")
         await until(pilot, lambda: field(app, "recognizer").error.display)
         assert "there are none" in str(field(app, "recognizer").error.render())
-        assert shown(app) >= ONLY_HERE  # it listens still
         assert app.settings.recognizer == "auto"
         choose(app, "recognizer", "auto")
         await until(pilot, lambda: not field(app, "recognizer").error.display)
         assert not engine.asked
+
+
+async def test_what_a_refused_recogniser_wants_is_in_sight_and_mends_it(dashboard: Dashboard) -> None:
+    app = dashboard.app
+    async with app.run_test(size=WIDE) as pilot:
+        engine = await dashboard.engine(pilot)
+        engine.recognizer = "local"
+        choose(app, "recognizer", "local")
+        await until(pilot, lambda: "endpoint" not in shown(app))
+        wants = SettingError("A Vosk server has no address of its own.", "Name yours.")
+        engine.refuse_if = lambda to: wants if to.recognizer == "vosk" and to.endpoint.endswith(":443") else None
+        choose(app, "recognizer", "vosk")
+        await until(pilot, lambda: "endpoint" in shown(app))
+        assert field(app, "recognizer").error.display
+        choose(app, "sample_rate", 8_000)  # which mends nothing, and is in force all the same
+        await until(pilot, lambda: engine.settings == Settings(recognizer="local", sample_rate=8_000))
+        assert field(app, "recognizer").error.display
+        field(app, "endpoint").editor.focus()
+        await pilot.press("ctrl+u", *"vosk.example:5001", "enter")
+        await until(pilot, lambda: engine.settings.recognizer == "vosk")
+        assert engine.settings.endpoint == "vosk.example:5001"
+        engine.recognizer = "vosk"
+        engine.say(state())
+        await until(pilot, lambda: "language" not in shown(app))
+        assert not field(app, "recognizer").error.display
+        choose(app, "recognizer", "local")
+        await until(pilot, lambda: engine.settings.recognizer == "local")
+        engine.refuse = wants
+        choose(app, "recognizer", "speechkit-v2")
+        await until(pilot, lambda: "model" in shown(app))
+        choose(app, "recognizer", "local")
+        await until(pilot, lambda: "model" not in shown(app))
 
 
 async def test_of_choices_in_quick_succession_the_last_holds_and_the_screen_waits_for_none(

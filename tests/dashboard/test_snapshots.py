@@ -23,7 +23,7 @@ SAID = (
     "[Music] and [b]brackets[/b] are text like any other.",
 )
 TALK: tuple[Event, ...] = (
-    state(recognizer="local recogniser"),
+    replace(state(recognizer="moonshine on this machine"), language="en-US"),
     microphone(),
     *(final(text, 3.0 + 7.0 * number, end_of_utterance=number != 1) for number, text in enumerate(SAID)),
     Gap("1", 40.0, 46.0, START + timedelta(seconds=40), "the connection was lost"),
@@ -47,6 +47,7 @@ class Compare(Protocol):
 
 RECONNECTING = state(Phase.RECONNECTING, "UNAVAILABLE: The connection was lost. Trying again.")
 READING = "reading view"
+V3 = replace(state(recognizer="SpeechKit v3"), language="ru-RU, en-US")
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,7 @@ READING = "reading view"
         pytest.param((40, 10), "high-contrast", (partial(""), REFUSED), [], id="40x10-refused"),
         pytest.param((80, 24), "light", (PAUSED,), [], id="paused"),
         pytest.param((80, 24), "dark", (), ["f2", "tab"], id="settings"),
+        pytest.param((120, 40), "dark", (V3,), [], id="settings-v3"),
         pytest.param((80, 24), "dark", (), ["question_mark"], id="help"),
         pytest.param((80, 24), "dark", (), ["slash", *"the", "enter"], id="search"),
         pytest.param((80, 24), "dark", (), [READING], id="reading"),
@@ -73,11 +75,12 @@ READING = "reading view"
 def test_it_looks_as_it_did(
     snap_compare: Compare, size: tuple[int, int], theme: str, more: tuple[Event, ...], keys: list[str]
 ) -> None:
-    dashboard = Dashboard(Settings(theme=theme))
+    dashboard = Dashboard(Settings(theme=theme, recognizer="speechkit-v3" if V3 in more else "auto"))
     app = dashboard.app
 
     async def prepare(pilot: Pilot[None]) -> None:
         engine = await dashboard.engine(pilot)
+        engine.recognizer = "speechkit-v3" if V3 in more else "local"
         engine.say(*TALK)
         await until(pilot, lambda: app.meter.word == "good")
         engine.say(*more)
@@ -103,5 +106,11 @@ def _reading_view(more: tuple[Event, ...]) -> ReadingView:
 
 def _shows(app: CaptionsApp, events: tuple[Event, ...]) -> bool:
     line = app.status.render_line(0).text
-    wanted = {Progress(72.0, 296.0): "1:12 / 4:56", REFUSED: "STOPPED", PAUSED: "PAUSED", RECONNECTING: "RECONNECT"}
+    wanted = {
+        Progress(72.0, 296.0): "1:12 / 4:56",
+        REFUSED: "STOPPED",
+        PAUSED: "PAUSED",
+        RECONNECTING: "RECONNECT",
+        V3: "v3",
+    }
     return all(text in line for event, text in wanted.items() if event in events)

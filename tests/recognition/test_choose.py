@@ -64,11 +64,14 @@ def test_more_languages_are_spelt_as_the_recogniser_does() -> None:
     assert options.more_languages == ("en-US", "kk-KK", "de-DE")
 
 
-def test_a_vosk_server_has_to_be_named_and_takes_samples_only() -> None:
+def test_a_vosk_server_has_to_be_named_and_is_sent_samples_whatever_others_are() -> None:
     with pytest.raises(SettingError, match=r"no address of its own.*--endpoint"):
         make_recognizer(Settings(recognizer="vosk"), {})
-    with pytest.raises(SettingError, match="LINEAR16_PCM only"):
-        make_recognizer(Settings(recognizer="vosk", endpoint=ELSEWHERE, encoding="OGG_OPUS"), {})
+    opus = Settings(recognizer="vosk", endpoint=ELSEWHERE, encoding="OGG_OPUS")
+    assert recognition_options(opus, (), "C").audio_encoding is Encoding.LINEAR16_PCM
+    for recognizer in ("auto", "local", "speechkit-v2", "speechkit-v3"):
+        settings = opus.changed("recognizer", recognizer)
+        assert recognition_options(settings, (), "C").audio_encoding is Encoding.OGG_OPUS
 
 
 def test_a_vosk_server_has_no_limits_no_languages_and_gets_no_key_of_the_cloud() -> None:

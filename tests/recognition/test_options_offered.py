@@ -8,6 +8,7 @@ from captions.recognition.choose import recognition_options
 from captions.recognition.dialect import Dialect
 from captions.recognition.speechkit_v2 import SPEECHKIT_V2
 from captions.recognition.speechkit_v3 import SPEECHKIT_V3
+from captions.recognition.vosk import VOSK
 from captions.settings import ROWS, Group, Setting, Settings
 
 ANOTHER = {
@@ -41,12 +42,13 @@ def another_value(row: Setting) -> Any:
 
 def sent(dialect: Dialect, settings: Settings) -> object:
     """What goes at the start of a stream."""
+    settings = settings.changed("recognizer", dialect.kind)
     options = recognition_options(settings, dialect.languages, "en_US")
     conversation = dialect.converse(options, options.folder_id)
     return conversation.settings, conversation.metadata
 
 
-@pytest.mark.parametrize("dialect", [SPEECHKIT_V2, SPEECHKIT_V3], ids=lambda dialect: dialect.kind)
+@pytest.mark.parametrize("dialect", [SPEECHKIT_V2, SPEECHKIT_V3, VOSK], ids=lambda dialect: dialect.kind)
 def test_every_option_that_a_service_is_sent_is_offered_for_it_and_no_other(dialect: Dialect) -> None:
     rows = [row for row in ROWS.values() if row.group is Group.RECOGNITION or row.name == "folder_id"]
     of_local = [row for row in rows if row.recognizers == ("local",)]
