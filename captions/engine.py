@@ -18,16 +18,30 @@ from captions.audio.block import AudioBlock
 from captions.audio.names import shown_name
 from captions.audio.recording import Recording, recording_of
 from captions.audio.source import AudioFormat, open_source
-from captions.errors import CaptionsError, InputError, StorageError
-from captions.events import Event, Final, Level, Mark, Notice, Partial, Progress, SessionState, Severity, Titled
+from captions.errors import CaptionsError, InputError, ModelMissing, StorageError
+from captions.events import (
+    Event,
+    Final,
+    Level,
+    Mark,
+    ModelWanted,
+    Notice,
+    Partial,
+    Phase,
+    Progress,
+    SessionState,
+    Severity,
+    Titled,
+)
 from captions.recognition.choose import make_recognizer, recognition_options
 from captions.recognition.chosen import check
 from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
-from captions.recognition.recognizer import Recognizer
+from captions.recognition.recognizer import InParts, Recognizer
 from captions.recognition.session import Session
 from captions.recognition.silence_hints import SilenceHints
 from captions.recognition.stabilizer import Stabilizer
+from captions.server.adding import Adding
 from captions.settings import ROWS, Settings, data_folder
 from captions.transcript.formats import About
 from captions.transcript.journal import reopen_journal
@@ -72,6 +86,9 @@ RECOGNITION = (
     "stream_seconds",
     "stream_bytes",
 )
+
+NEEDS = frozenset({"recognizer", "local_engine", "whisper_model", "language"})
+"""Settings by which something may be needed that is not here."""
 
 DELAYS_EVERY = 1.0
 """Seconds between two tellings of the delays, at least."""
@@ -120,6 +137,7 @@ class Engine:
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         """Held while a recogniser is made, so that changes take turns."""
+        self._adding = Adding(on_event, self._model_added)
         self._stopping: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
 
@@ -195,8 +213,9 @@ class Engine:
     async def change_settings(self, settings: Settings) -> None:
         """Put other settings in force; the transcript stays, and they hold when this returns.
 
-        Changes take turns, in the order in which they are asked for, also with the start. Raises CredentialsError and
-        SettingError; then all is as it was.
+        Changes take turns, in the order in which they are asked for, also with the start. Raises CredentialsError,
+        SettingError, and RecognizerMissing, of which ModelMissing is one, where what is to be heard from now on cannot
+        be heard here; then all is as it was.
         """
         same_input = settings.input == self.settings.input
         async with self._changing:
@@ -209,6 +228,8 @@ class Engine:
                 recognizer = await asyncio.to_thread(make_recognizer, settings, self._environment)
             else:
                 check(settings, self._recognizer.kind if self._recognizer is not None else settings.recognizer)
+            if not changes.keys().isdisjoint(NEEDS):
+                await self._check_parts(settings, recognizer)
             if self._stopping is None:
                 self.settings = dataclasses.replace(self.settings, **changes)
                 self._put_in_force(changes, recognizer)
@@ -252,6 +273,18 @@ class Engine:
         if self._session is not None:
             self._session.restart()
 
+    def add_model(self, name: str) -> None:
+        """Download a model, to which a person has agreed. It is told by events; a session that waits for it goes on."""
+        self._adding.begin(name)
+
+    def cancel_model(self) -> None:
+        """End the download of a model; what has come is kept."""
+        self._background(self._adding.cancel())
+
+    def _model_added(self) -> None:
+        if self._session is not None and isinstance(self._session.error, ModelMissing):
+            self._session.retry()
+
     def mark(self, track: str, time: float, removed: bool = False) -> None:
         """Mark the caption of a track that is said at `time`, or take its mark away."""
         self._keeper.put(Mark(track, time, datetime.now(UTC), removed))
@@ -267,6 +300,7 @@ class Engine:
         await asyncio.shield(self._stopping)
 
     async def _stop(self, drain: float) -> None:
+        await self._adding.cancel()
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
@@ -347,6 +381,16 @@ class Engine:
             limits=_limits(settings, recognizer.limits),
         )
 
+    async def _check_parts(self, settings: Settings, made: Recognizer | None) -> None:
+        """Raise what keeps these settings from being heard with, also by a recogniser `made` for them: it is closed."""
+        recognizer = made or self._recognizer
+        if isinstance(recognizer, InParts):
+            options = recognition_options(settings, recognizer.languages, locale.getlocale()[0] or "")
+            if (missing := await asyncio.to_thread(recognizer.lacks, options)) is not None:
+                if made is not None:
+                    await made.aclose()
+                raise missing
+
     async def _prepare(self, recognizer: Recognizer) -> None:
         """Have a recogniser that takes over get ready while the one before it is heard out."""
         with contextlib.suppress(CaptionsError):  # told when a stream is opened
@@ -393,6 +437,8 @@ class Engine:
     def _tell(self, event: Event) -> None:
         if isinstance(event, SessionState) and self._session is not None:
             self.error = self._session.error
+            if event.phase is Phase.FAILED and isinstance(wanted := self.error, ModelMissing):
+                self._on_event(ModelWanted(wanted.model, wanted.size, wanted.language, wanted.message, wanted.hint))
         if isinstance(event, Partial):
             now = asyncio.get_running_loop().time()
             self._show(self._stabilizer(event.track).hypothesis(event, now))

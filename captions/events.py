@@ -231,8 +231,40 @@ class Delays:
     finals: Spread | None
 
 
+@dataclass(frozen=True, slots=True)
+class ModelWanted:
+    """The session is stopped: to hear `language` (a code, or empty) here takes a model that can be downloaded.
+
+    `size` is in bytes; `message` and `hint` say it in words. Nothing is downloaded before a person has agreed.
+    """
+
+    model: str
+    size: int
+    language: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProgress:
+    """How many bytes of a model's `total` are here while it is being downloaded."""
+
+    model: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEnded:
+    """A download has ended: with the model, or, where there is a `message`, without it."""
+
+    model: str
+    message: str = ""
+    hint: str = ""
+
+
 Entry = Final | Gap | InputChanged | StreamEnded | Paused | Resumed | Mark | Titled | Notice
 """What lasts: kept in the transcript and in the journal."""
 
-Event = Entry | Level | Progress | Backlog | Delays | Partial | SessionState
+Event = Entry | Level | Progress | Backlog | Delays | Partial | SessionState | ModelWanted | ModelProgress | ModelEnded
 """All that the engine says."""

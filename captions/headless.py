@@ -25,6 +25,9 @@ from captions.events import (
     Final,
     Gap,
     Level,
+    ModelEnded,
+    ModelProgress,
+    ModelWanted,
     Notice,
     Partial,
     Phase,
@@ -33,9 +36,9 @@ from captions.events import (
     Severity,
     StreamEnded,
 )
-from captions.plain import WORDS, Sentences, command
+from captions.plain import WORDS, Sentences, command, means_yes
 from captions.plain_text import plain
-from captions.progress_bar import ProgressBar
+from captions.progress_bar import DownloadBar, ProgressBar
 from captions.settings import Settings
 from captions.stats import Stats
 from captions.transcript import records
@@ -108,6 +111,11 @@ class Console:
         """Print a line to standard error."""
         self._above_progress(sys.stderr, f"{plain(text)}\n")
 
+    def ask(self, question: str) -> None:
+        """Print a question to standard error; the answer is typed behind it."""
+        self.show_progress("")
+        self._messages.print(sys.stderr, f"{plain(question)} ")
+
     def show_progress(self, text: str) -> None:
         """Show this line, shorter than the terminal is wide, below all others until the next one; none for ""."""
         if text != self._progress:
@@ -167,6 +175,12 @@ class Headless:
         self._last: Final | None = None
         self._partials = partials
         self._progress = ProgressBar()
+        self._download = DownloadBar()
+        self._asked = False
+        """Whether the person was asked for a download; once is enough."""
+        self._adding = False
+        self._answering = ""
+        """The model for which an answer is waited for."""
         self._ended = asyncio.Event()
         self._units = 0
         self._broken = False
@@ -179,11 +193,8 @@ class Headless:
             about = About(datetime.now(UTC), title=self._settings.title, program=__version__, labels={"main": ""})
             self._console.print(Ndjson(about).begin())
         # Where standard input is sound, nobody can type into it.
-        if self._sentences is not None and self._settings.input != "-" and sys.stdin.isatty():
-            signal.signal(
-                signal.SIGTTIN, signal.SIG_IGN
-            )  # in a shell's background reading fails then, and stops nothing
-            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._on_typed)
+        if self._sentences is not None and self._can_type:
+            self._read_what_is_typed()
         running = asyncio.create_task(self._engine.run())
         ends = [asyncio.create_task(event.wait()) for event in (self._ended, self._console.ended)]
         try:
@@ -202,6 +213,14 @@ class Headless:
                 self._console.message(f"captions: {line}")
         return self._engine.error.exit_code if self._engine.error is not None else ExitCode.OK
 
+    @property
+    def _can_type(self) -> bool:
+        return self._settings.input != "-" and sys.stdin.isatty()
+
+    def _read_what_is_typed(self) -> None:
+        signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # in a shell's background reading fails then, and stops nothing
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._on_typed)
+
     def _on_typed(self) -> None:
         """Do what was typed: lines, because a terminal gives them so."""
         try:
@@ -212,6 +231,9 @@ class Headless:
         if not typed:  # Ctrl-D
             self._ended.set()
         for line in typed.decode("utf-8", "replace").splitlines():
+            if self._answering:
+                self._answered(line)
+                continue
             match command(line):
                 case "pause":
                     self._engine.pause()
@@ -221,7 +243,7 @@ class Headless:
                     self._engine.mark(self._last.track, self._last.start)
                 case "quit":
                     self._ended.set()
-                case _:
+                case _ if self._sentences is not None:
                     self._console.print(f"[{MARK_WHAT if command(line) else TYPE_WHAT}]\n")
 
     def _on_event(self, event: Event) -> None:
@@ -232,15 +254,66 @@ class Headless:
             self._last = event
         elif isinstance(event, StreamEnded):
             self._units = event.units_so_far
-        if self._sentences is None:
+        if isinstance(event, ModelWanted | ModelProgress | ModelEnded):
+            self._on_model(event)
+        elif self._sentences is None:
             self._tell(event)
-        elif line := self._sentences.line(event):
+        elif not (isinstance(event, SessionState) and self._waits_for_model) and (line := self._sentences.line(event)):
             self._console.print(f"{line}\n")
-        if isinstance(event, SessionState) and (
-            event.phase in (Phase.ENDED, Phase.FAILED, Phase.NO_INPUT)
-            or (event.phase is Phase.PAUSED and self._settings.single_utterance)
+        if (
+            isinstance(event, SessionState)
+            and not self._waits_for_model
+            and (
+                event.phase in (Phase.ENDED, Phase.FAILED, Phase.NO_INPUT)
+                or (event.phase is Phase.PAUSED and self._settings.single_utterance)
+            )
         ):
             self._ended.set()
+
+    # A model that is wanted
+
+    @property
+    def _waits_for_model(self) -> bool:
+        return bool(self._answering) or self._adding
+
+    def _on_model(self, event: ModelWanted | ModelProgress | ModelEnded) -> None:
+        if self._ndjson:
+            self._console.print(records.line(records.record(event)).decode())
+        match event:
+            case ModelWanted():
+                if self._asked or not (self._can_type and sys.stderr.isatty()):
+                    self._say(f"{event.message} {event.hint}")
+                    return
+                self._asked, self._answering = True, event.model
+                self._console.ask(f"captions: {event.message} Download it from the hub now? [y/N]")
+                if self._sentences is None:
+                    self._read_what_is_typed()
+            case ModelProgress() if self._console.shows_progress:
+                self._console.show_progress(self._download.line(event.done, event.total, self._width))
+            case ModelEnded():
+                self._adding = False
+                self._console.show_progress("")
+                self._say(f"{event.message} {event.hint}" if event.message else f"The model {event.model} is here.")
+                if event.message:
+                    self._ended.set()
+
+    def _answered(self, line: str) -> None:
+        model, self._answering = self._answering, ""
+        if self._sentences is None:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        if means_yes(line):
+            self._adding = True
+            self._engine.add_model(model)
+        else:
+            self._say(str(self._engine.error))
+            self._ended.set()
+
+    def _say(self, text: str) -> None:
+        """Tell a sentence: plainly among the captions, else on standard error."""
+        if self._sentences is None:
+            self._console.message(f"captions: {text.rstrip()}")
+        else:
+            self._console.print(f"[{plain(text).rstrip()}]\n")
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, Progress):
@@ -276,12 +349,16 @@ class Headless:
     def _show_progress(self, progress: Progress) -> None:
         if not self._console.shows_progress:
             return
-        try:
-            width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-        except OSError:  # it was closed
-            return
-        if (text := self._progress.line(progress, width)) is not None:
+        if (text := self._progress.line(progress, self._width)) is not None:
             self._console.show_progress(text)
+
+    @property
+    def _width(self) -> int:
+        """Of standard error, in cells."""
+        try:
+            return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+        except OSError:  # it was closed
+            return 0
 
 
 def transcribe(sources: Sequence[Settings], *, ndjson: bool, partials: bool, real_time: bool, stats: bool) -> int:

@@ -154,6 +154,11 @@ class Sentences:
         return _PHASES[state.phase]
 
 
+def means_yes(answer: str) -> bool:
+    """Whether a typed answer is a yes; anything else is none."""
+    return answer.strip().lower() in ("y", "yes")
+
+
 def command(typed: str) -> str | None:
     """Return the one of `WORDS` that was typed, or None."""
     word = typed.strip().lower()

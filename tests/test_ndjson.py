@@ -22,7 +22,7 @@ NEVER_TOLD = {"Level", "Progress", "Backlog"}
 def documented() -> dict[str, str]:
     """The rows of the README's table, by type."""
     chapter = README.read_text(encoding="utf-8").partition("\n### ndjson\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| (`[a-z`, ]+`) \|.*?\| (.*) \|$", chapter, re.MULTILINE)
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|.*?\| (.*) \|$", chapter, re.MULTILINE)
     return {name: text for names, text in rows for name in re.findall(r"\w+", names)}
 
 

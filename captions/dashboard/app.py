@@ -27,13 +27,14 @@ from captions.dashboard.figures import READ_SECONDS, Gauges
 from captions.dashboard.keys import shown
 from captions.dashboard.level_meter import LevelMeter
 from captions.dashboard.log_pane import LogPane
-from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged, TerminalGone
+from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, ModelTold, StateChanged, TerminalGone
+from captions.dashboard.model_prompt import ModelPrompt
 from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
 from captions.dashboard.status_line import StatusLine
 from captions.dashboard.terminal_app import TerminalApp, on_signals, run_in_terminal
 from captions.dashboard.themes import THEMES
 from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
-from captions.errors import CaptionsError, ExitCode
+from captions.errors import CaptionsError, ExitCode, ModelMissing
 from captions.events import Entry, Final, InputChanged, Phase, SessionState, StreamEnded, Titled
 from captions.settings import ROWS, Group, Loaded, Settings
 from captions.transcript.formats import About
@@ -122,6 +123,7 @@ class CaptionsApp(TerminalApp):
         self._started = datetime.now(UTC)
         self._told: list[Entry] = []
         """All of the session that lasts, also what is cleared from the screen."""
+        self.models = ModelPrompt(self)
         self.status = StatusLine(clock)
         self.meter = LevelMeter()
         self.pane = LogPane()
@@ -210,10 +212,15 @@ class CaptionsApp(TerminalApp):
             self.meter.show(None)
         self._show_recognizer()
 
+    @on(ModelTold)
+    def _model_told(self, message: ModelTold) -> None:
+        self.models.told(message.event)
+
     @on(EngineFailed)
     def _engine_failed(self, message: EngineFailed) -> None:
         self._exit_code = message.exit_code
         self.engine = None
+        self.models.downloading = False
         self.meter.show(None)
         detail = f"{message.message} {message.hint}".rstrip()
         self._show_state(SessionState(Phase.FAILED, "", detail, self.status.now))
@@ -232,6 +239,8 @@ class CaptionsApp(TerminalApp):
 
     def _read_figures(self) -> None:
         """Read the figures, and suggest to draw less when the link is slow, once."""
+        if not self.status.is_attached:  # the screen is being taken down
+            return
         self._readings += 1
         figures = self._gauges.read(self._figures_shown)
         if not self.settings.low_bandwidth or self._readings % SELDOM == 0:
@@ -249,7 +258,8 @@ class CaptionsApp(TerminalApp):
 
     # What the person does
 
-    def _session_or_tell(self) -> Controls | None:
+    def session_or_tell(self) -> Controls | None:
+        """Return the session; where there is none, say so."""
         if self.engine is None:
             again = f"The session has ended; {shown(self, 'restart')} starts it again."
             self.tell(again if self._exit_code else "One moment: still starting.")
@@ -259,7 +269,7 @@ class CaptionsApp(TerminalApp):
         """Change the input: a value of the setting `input`."""
         self._take("input", self.settings.changed("input", name))
         self.sidebar.load(self.settings)
-        if engine := self._session_or_tell():
+        if engine := self.session_or_tell():
             engine.use_input(name)
 
     def change_setting(self, name: str, value: object) -> None:
@@ -278,6 +288,10 @@ class CaptionsApp(TerminalApp):
             try:
                 if name == "recognizer" or not await self._mend_refused(name, value):
                     await self._put_in_force({name: value})
+            except ModelMissing as error:
+                self.sidebar.explain(name, str(error))
+                self.models.ask(error.model, error.message, lambda: self.change_setting(name, value))
+                return
             except CaptionsError as error:
                 self._refuse(name, error)
                 return
@@ -378,7 +392,7 @@ class CaptionsApp(TerminalApp):
 
     def action_pause(self) -> None:
         """Stop listening, or listen again."""
-        if engine := self._session_or_tell():
+        if engine := self.session_or_tell():
             if engine.paused:
                 engine.resume()
             else:
@@ -390,12 +404,12 @@ class CaptionsApp(TerminalApp):
             self._exit_code = 0
             self._show_state(SessionState(Phase.STARTING, "", "", self.status.now))
             self._start_engine()
-        elif engine := self._session_or_tell():
+        elif engine := self.session_or_tell():
             engine.restart()
 
     def action_seek(self, direction: int) -> None:
         """Go back or forward in the file by 10 s."""
-        if engine := self._session_or_tell():
+        if engine := self.session_or_tell():
             if engine.playing:
                 engine.seek_by(direction * SEEK_SECONDS)
             else:
@@ -441,7 +455,7 @@ class CaptionsApp(TerminalApp):
 
     @on(CaptionLog.MarkWanted)
     def _mark(self, message: CaptionLog.MarkWanted) -> None:
-        if engine := self._session_or_tell():
+        if engine := self.session_or_tell():
             engine.mark(message.track, message.time, message.removed)
 
     def action_low_bandwidth(self) -> None:

@@ -35,10 +35,11 @@ def places() -> tuple[Place, ...]:
     from captions.dashboard.screens.export import ExportScreen
     from captions.dashboard.screens.file_picker import FilePicker
     from captions.dashboard.screens.help import HelpScreen
+    from captions.dashboard.screens.model import ModelScreen
     from captions.dashboard.screens.reading_view import ReadingView
     from captions.dashboard.settings_sidebar import SettingsSidebar
 
-    nodes = (CaptionsApp, LogPane, SettingsSidebar, FilePicker, ExportScreen, HelpScreen, ReadingView)
+    nodes = (CaptionsApp, LogPane, SettingsSidebar, FilePicker, ExportScreen, HelpScreen, ModelScreen, ReadingView)
     return tuple(Place(node, {binding.id: binding for binding in own_bindings(node) if binding.id}) for node in nodes)
 
 

@@ -4,7 +4,18 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from captions.events import Backlog, Delays, Entry, Level, Partial, Progress, SessionState
+from captions.events import (
+    Backlog,
+    Delays,
+    Entry,
+    Level,
+    ModelEnded,
+    ModelProgress,
+    ModelWanted,
+    Partial,
+    Progress,
+    SessionState,
+)
 
 
 @dataclass
@@ -44,6 +55,13 @@ class EngineFailed(Message, bubble=False):
     message: str
     hint: str
     exit_code: int
+
+
+@dataclass
+class ModelTold(Message, bubble=False):
+    """A model is wanted, or being downloaded."""
+
+    event: ModelWanted | ModelProgress | ModelEnded
 
 
 class TerminalGone(Message, bubble=False):

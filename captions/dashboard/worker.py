@@ -14,9 +14,21 @@ from typing import Protocol
 
 from textual.message import Message
 
-from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, StateChanged
+from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, ModelTold, StateChanged
 from captions.errors import CaptionsError, ExitCode
-from captions.events import Backlog, Delays, Event, Final, Level, Partial, Progress, SessionState
+from captions.events import (
+    Backlog,
+    Delays,
+    Event,
+    Final,
+    Level,
+    ModelEnded,
+    ModelProgress,
+    ModelWanted,
+    Partial,
+    Progress,
+    SessionState,
+)
 from captions.settings import Settings, log_folder
 
 
@@ -65,6 +77,8 @@ class Controls(Protocol):
     def resume(self) -> None: ...
     def seek_by(self, seconds: float) -> None: ...
     def restart(self) -> None: ...
+    def add_model(self, name: str) -> None: ...
+    def cancel_model(self) -> None: ...
     def mark(self, track: str, time: float, removed: bool = False) -> None: ...
     async def stop(self, drain: float = 2.0) -> None: ...
 
@@ -117,6 +131,8 @@ class Bridge:
             case SessionState():
                 self._tell(rest=True)
                 self._post(StateChanged(event))
+            case ModelWanted() | ModelProgress() | ModelEnded():
+                self._post(ModelTold(event))
             case Final():
                 # A partial that waits is older than the final, which covers it.
                 self._partials.pop(event.track, None)

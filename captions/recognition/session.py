@@ -27,7 +27,7 @@ from captions.audio.endless import Lost, Missed, Opened, endless
 from captions.audio.names import shown_name
 from captions.audio.pauses import SpeechDetector
 from captions.audio.source import AudioFormat, AudioSource, Playable, open_source
-from captions.errors import CaptionsError, InputError, StreamError
+from captions.errors import CaptionsError, InputError, ModelMissing, StreamError
 from captions.events import (
     Backlog,
     Event,
@@ -219,6 +219,10 @@ class Session:
         """Open the same input again; a file plays from its beginning."""
         if self._input:
             self.use_input(self._input)
+
+    def retry(self) -> None:
+        """Try again now what had stopped the session: what it needs has come. The input goes on as it is."""
+        self._try_again()
 
     async def stop(self, drain: float) -> None:
         """End: capture stops at once, and what was captured gets up to `drain` seconds to be heard."""
@@ -480,7 +484,8 @@ class Session:
     async def _wait_for_change(self, error: CaptionsError) -> None:
         """Stop with the error's own words until something is changed."""
         self.error = error
-        self._notice(Severity.ERROR, error)
+        if not isinstance(error, ModelMissing):  # a question, and no error yet: whoever asks it says why
+            self._notice(Severity.ERROR, error)
         self._set_phase(Phase.FAILED, str(error))
         await self._changed.wait()
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from captions.errors import ExitCode, RecognizerMissing, SettingError, StorageError
+from captions.plain import means_yes
 from captions.plain_text import plain
 from captions.progress_bar import DownloadBar
 from captions.server.models import MODELS, Model, find_model, given_folder, hub_cache, megabytes, what_is_wrong
@@ -115,11 +116,6 @@ def _agreed(question: str) -> bool:
         raise SettingError(f"There is no terminal at which to ask: {question}", "--yes does it without asking.")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return means_yes(sys.stdin.readline())
-
-
-def means_yes(answer: str) -> bool:
-    """Whether a typed answer is a yes; anything else is none."""
-    return answer.strip().lower() in ("y", "yes")
 
 
 def download_with_bar(model: Model) -> Path:

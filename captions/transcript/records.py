@@ -20,6 +20,9 @@ from captions.events import (
     InputChanged,
     Level,
     Mark,
+    ModelEnded,
+    ModelProgress,
+    ModelWanted,
     Notice,
     Partial,
     Paused,
@@ -53,6 +56,9 @@ _NAMES: dict[type, str] = {
     Progress: "progress",
     Backlog: "backlog",
     Delays: "delays",
+    ModelWanted: "model_wanted",
+    ModelProgress: "model_progress",
+    ModelEnded: "model_ended",
 }
 
 

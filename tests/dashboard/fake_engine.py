@@ -83,6 +83,14 @@ class FakeEngine:
         """Note it."""
         self.asked.append(("seek_by", seconds))
 
+    def add_model(self, name: str) -> None:
+        """Note it."""
+        self.asked.append(("add_model", name))
+
+    def cancel_model(self) -> None:
+        """Note it."""
+        self.asked.append(("cancel_model",))
+
     def restart(self) -> None:
         """Note it."""
         self.asked.append(("restart",))

@@ -75,7 +75,7 @@ def test_a_microphone_that_goes_away_is_taken_up_again(pulse: PulseServer, liste
     gone = time.monotonic() - noticed
     returned = until(listening, '"phase":"listening"')
     pulse.play(sample())
-    until(listening, "best of times")
+    returned += until(listening, "best of times")
     rest, errors = interrupted(listening)
     events = [json.loads(line) for line in (returned + rest).splitlines()]
     (gap,) = [event for event in events if event["type"] == "gap"]
