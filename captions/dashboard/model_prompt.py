@@ -17,7 +17,6 @@ class ModelPrompt:
         self._app = app
         self._screen: ModelScreen | None = None
         self._then: Callable[[], object] | None = None
-        self._last: ModelProgress | None = None
         self.downloading = False
 
     @property
@@ -42,7 +41,7 @@ class ModelPrompt:
     def download(self, model: str) -> None:
         """Begin the download, to which the person has agreed."""
         if engine := self._app.session_or_tell():
-            self.downloading, self._last = True, None
+            self.downloading = True
             engine.add_model(model)
 
     def cancel(self) -> None:
@@ -56,7 +55,6 @@ class ModelPrompt:
             case ModelWanted():
                 self.ask(event.model, event.message)
             case ModelProgress():
-                self._last = event
                 if self._screen is not None:
                     self._screen.show_progress(event)
             case ModelEnded():

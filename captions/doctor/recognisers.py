@@ -180,18 +180,20 @@ def look_at_local(asked: Asked) -> Callable[[], Awaitable[Finding]]:
             **await in_thread(engines.facts),
         }
         found = f"ready in {started:.1f} s; {heard:.0f} s of the sample took {took:.1f} s"
+        lines = (await in_thread(engines.summary),)
         if not text:
             return Finding(
-                Verdict.WARNING, f"It is {found}, but it understood nothing of it", _reinstall(), facts=facts
+                Verdict.WARNING, f"It is {found}, but it understood nothing of it", _reinstall(), lines, facts
             )
         if took > heard:
             return Finding(
                 Verdict.WARNING,
                 f"It is {found}: slower than speech, so captions will fall behind",
                 "Close what else is at work, or use a recogniser elsewhere.",
-                facts=facts,
+                lines,
+                facts,
             )
-        return Finding(Verdict.GOOD, f"It is {found}. {await in_thread(engines.summary)}", facts=facts)
+        return Finding(Verdict.GOOD, f"It is {found}", lines=lines, facts=facts)
 
     return look
 

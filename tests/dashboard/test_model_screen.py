@@ -80,6 +80,15 @@ async def test_enter_downloads_it_with_its_progress_and_it_goes_away_when_the_mo
         assert any("The model base is here" in toast.message for toast in dashboard.app._notifications)
 
 
+async def test_the_last_progress_before_the_hub_stops_is_shown(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=(80, 24)) as pilot:
+        engine = await wanted(dashboard, pilot)
+        await pilot.press("enter")
+        engine.say(*(ModelProgress("base", done * 1_000_000, 147_882_941) for done in range(61)))
+
+        await until(pilot, lambda: "60 of 148 MB" in said(dashboard))
+
+
 async def test_captions_go_on_under_it(dashboard: Dashboard) -> None:
     async with dashboard.app.run_test(size=(80, 24)) as pilot:
         engine = await wanted(dashboard, pilot)

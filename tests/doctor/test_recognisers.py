@@ -28,6 +28,7 @@ from tests.recognition.iam.stand_in import said as answer
 from tests.recognition.iam.yc_tool import asked as asked_for
 from tests.recognition.iam.yc_tool import tool
 from tests.scripted_server import ScriptedServer, ServedStream
+from tests.server.whisper_files import write_model
 
 SECRET = "AQVN-secret-of-a-test"
 NO_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -352,6 +353,23 @@ async def test_the_recogniser_on_this_machine_is_started_and_hears_something() -
     assert finding.verdict is Verdict.GOOD, finding
     assert finding.facts["audio_seconds"] == 4.0
     assert float(str(finding.facts["recognition_seconds"])) < 4.0
+
+
+async def test_it_says_which_engine_hears_what_and_where_the_model_is_or_how_to_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_local_engine()
+    pytest.importorskip("faster_whisper", reason="needs the engine whisper, of the extra whisper")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    folder = write_model(tmp_path / "model")
+
+    without = await outcome(look_at_local(asked()))
+    assert "captions models add base" in without.lines[0]
+    assert without.facts["engines"] == ["moonshine", "whisper"]
+    assert without.facts["whisper_model"] == ""
+    found = await outcome(look_at_local(asked(whisper_model=str(folder))))
+    assert str(folder) in found.lines[0]
+    assert found.facts["whisper_model"] == str(folder)
 
 
 async def test_one_that_is_not_installed_is_a_problem_only_where_it_is_needed(

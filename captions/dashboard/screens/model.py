@@ -1,6 +1,5 @@
 """Asks whether a model is to be downloaded, and shows how far that has come."""
 
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -54,7 +53,7 @@ class ModelScreen(ModalScreen[None]):
         self._prompt = prompt
         self._model = model
         self._figures = DownloadBar()
-        self._drawn = float("-inf")
+        self._newest: ModelProgress | None = None
         self._message = message
         self.text = Static(classes="text", markup=False)
         self.bar = Bar(id="model-bar")
@@ -72,6 +71,7 @@ class ModelScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Ask, or show what goes on already."""
+        self.set_interval(SLOW_SECONDS if self._prompt.slow else REDRAW_SECONDS, self._draw)
         if self._prompt.downloading:
             self._show_download()
         else:
@@ -104,16 +104,20 @@ class ModelScreen(ModalScreen[None]):
             self._prompt.cancel()
 
     def show_progress(self, event: ModelProgress) -> None:
-        """Show how far it has come."""
-        every = SLOW_SECONDS if self._prompt.slow else REDRAW_SECONDS
-        if (now := time.monotonic()) - self._drawn < every and event.done < event.total:
+        """Show how far it has come, with the next drawing."""
+        begins, self._newest = self._newest is None, event
+        if begins:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw the newest, also when it is the one before: one that has stopped must be seen to have."""
+        if (event := self._newest) is None:
             return
-        self._drawn = now
         self.bar.share = event.done / event.total if event.total else 0.0
         self.bar.refresh()
         self.figures.update(" · ".join(self._figures.words(event.done, event.total)))
 
     def show_end(self, event: ModelEnded) -> None:
         """Say why there is no model, and that it can be tried again."""
-        self._figures = DownloadBar()
+        self._figures, self._newest = DownloadBar(), None
         self._ask(f"{event.message} {event.hint}", "tries again")
