@@ -14,13 +14,16 @@ from captions.audio.block import AudioBlock
 from captions.audio.level import LevelMeter, quietest_moment
 from captions.audio.pauses import SpeechDetector
 from captions.events import Gap, Level
-from captions.recognition.limits import PAUSE_SECONDS, Rotation
+from captions.recognition.limits import AS_QUIET_DECIBELS, PAUSE_SECONDS, Rotation
 from captions.recognition.listening import Listening
 from captions.recognition.segment import Segment
 from captions.recognition.sequence import Sequence
 
 CHANGE_SECONDS = 2.0
-"""How long a stream goes on after a change of settings if there is no pause in speech."""
+"""How long a stream waits for a pause in speech after a change of settings. From then on the next moment will do that
+is about as quiet as the quietest was in this time: between two words."""
+LONGEST_CHANGE_SECONDS = 5.0
+"""How long it waits at most, whatever is to be heard."""
 BEFORE_SPEECH_SECONDS = 1.0
 """How much audio before the first speech a stream gets that is begun after a silence."""
 
@@ -56,6 +59,8 @@ class Intake:
         self._meter = LevelMeter()
         self._rotation = Rotation(0.0)
         self._outdated_since: float | None = None
+        self._quietest = 0.0
+        """The level of the quietest moment since then, in dBFS."""
         self._unheard: deque[AudioBlock] = deque()
         """The last blocks of a silence that nobody hears."""
 
@@ -112,7 +117,7 @@ class Intake:
         """Add a block to the live segment, or end it within the block, at its quietest moment: between two words."""
         quiet = self.time - self.speech.quiet_since
         middle, loudness = quietest_moment(block)
-        is_outdated = self._is_outdated(live, quiet)
+        is_outdated = self._is_outdated(live, quiet, loudness)
         if self._rotation.ends((block.end - live.start) / live.rate, quiet, loudness) or is_outdated:
             before = middle - block.position
             live.take(replace(block, samples=block.samples[:before]))
@@ -142,13 +147,19 @@ class Intake:
             while self._unheard:
                 self._add(self._unheard.popleft())
 
-    def _is_outdated(self, live: Segment, quiet: float) -> bool:
-        """Whether the settings have changed since the live stream was opened, and it can end: in a pause, or soon."""
+    def _is_outdated(self, live: Segment, quiet: float, loudness: float) -> bool:
+        """Whether the settings have changed since the live stream was opened, and it can end: between two words."""
         if live.heard_with in (None, self.listening):
             self._outdated_since = None
             return False
-        self._outdated_since = self.time if self._outdated_since is None else self._outdated_since
-        return quiet >= PAUSE_SECONDS or self.time - self._outdated_since >= CHANGE_SECONDS
+        if self._outdated_since is None:
+            self._outdated_since, self._quietest = self.time, 0.0
+        waited = self.time - self._outdated_since
+        as_quiet = loudness <= self._quietest + AS_QUIET_DECIBELS
+        self._quietest = min(self._quietest, loudness)
+        if quiet >= PAUSE_SECONDS:
+            return True
+        return waited >= LONGEST_CHANGE_SECONDS or (waited >= CHANGE_SECONDS and as_quiet)
 
     def _silence_is_not_worth_its_price(self, quiet: float) -> bool:
         """Whether it has been silent for long where audio is billed: to the detector, and to the recogniser too."""

@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from captions.audio.block import AudioBlock
-from captions.events import Event, Final, Gap, Notice, Partial
+from captions.events import Event, Final, Gap, Partial
+
+
+@dataclass(frozen=True, slots=True)
+class HeardBy:
+    """What follows was heard by the recogniser of this name, from `time` on."""
+
+    name: str
+    time: float
 
 
 @dataclass(slots=True, eq=False)
@@ -31,8 +39,10 @@ class Segment:
     done: bool = False
     handed_over: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when all of it was sent to a stream: the next segment may begin to be heard."""
-    outbox: deque[Final | Gap | Notice | Partial] = field(default_factory=deque)
+    outbox: deque[Final | Gap | HeardBy | Partial] = field(default_factory=deque)
     """What was heard, while a segment before this one has not said its last word."""
+    heard_by: str = ""
+    """The name of the recogniser that had the last words in it."""
     after: list[Event] = field(default_factory=list)
     """What happened at its end: told after its last word."""
     pending: Partial | None = None

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from captions.events import Entry, Event, Final, Gap, Notice, Partial
-from captions.recognition.segment import Segment
+from captions.events import Entry, Event, Final, Gap, Notice, Partial, Severity
+from captions.recognition.segment import HeardBy, Segment
 
 
 class Sequence:
@@ -18,6 +18,8 @@ class Sequence:
         self._emit = emit
         self._segments: deque[Segment] = deque()
         self._moved = asyncio.Event()
+        self._listens = ""
+        """Who has heard the words that were told last."""
 
     @property
     def unsent(self) -> float:
@@ -31,12 +33,18 @@ class Sequence:
         self._segments.append(segment)
         return segment, before
 
-    def say(self, segment: Segment, event: Final | Gap | Notice | Partial) -> None:
-        """Tell what was heard of a segment, or by whom; a partial replaces the one that still waits before it."""
+    def say(self, segment: Segment, event: Final | Gap | Partial) -> None:
+        """Tell what was heard of a segment; a partial replaces the one that still waits before it."""
         if isinstance(event, Partial) and segment.outbox and isinstance(segment.outbox[-1], Partial):
             segment.outbox.pop()
         segment.outbox.append(event)
         self._release()
+
+    def heard_by(self, segment: Segment, name: str, time: float) -> None:
+        """Note who has heard what is said next of a segment, from `time` on. Another than before is told before it."""
+        if segment.heard_by != name:
+            segment.heard_by = name
+            segment.outbox.append(HeardBy(name, time))
 
     def tell(self, entry: Entry) -> None:
         """Tell what happens now after the last word of the audio before it."""
@@ -108,13 +116,23 @@ class Sequence:
         while self._segments:
             head = self._segments[0]
             while head.outbox:
-                self._emit(head.outbox.popleft())
+                told = head.outbox.popleft()
+                if isinstance(told, HeardBy):
+                    self._tell_who_listens(head, told)
+                else:
+                    self._emit(told)
             if not head.done:
                 return
             for event in head.after:
                 self._emit(event)
             self._segments.popleft()
             self.moved()
+
+    def _tell_who_listens(self, segment: Segment, by: HeardBy) -> None:
+        before, self._listens = self._listens, by.name
+        if before not in ("", by.name):
+            message = f"{by.name} listens now."
+            self._emit(Notice(by.time, segment.wall_at(by.time), Severity.INFORMATION, message))
 
     def _leave_unheard(self, segment: Segment, until: int, reason: str) -> None:
         start = segment.seconds(segment.unheard_from)

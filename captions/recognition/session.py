@@ -169,8 +169,8 @@ class Session:
     def use_listening(self, listening: Listening) -> None:
         """Hear with another recogniser or other settings; what was heard stays.
 
-        A stream at work ends at the next pause in speech, so that no word is cut, after `CHANGE_SECONDS` at the
-        latest. Audio that waits to be heard is heard with the new settings.
+        A stream at work ends at the next pause in speech, or soon between two words, so that none is cut. Audio that
+        waits to be heard is heard with the new settings.
         """
         previous, self.listening = self.listening, listening
         self._intake.change(listening)
@@ -371,7 +371,7 @@ class Session:
             first, results = segment.covered, segment.results
             segment.attached = True
             segment.heard_with = listening
-            self._tell_who_listens(segment, listening.recognizer.name)
+            self._listens = listening.recognizer.name
             # One that does not say which languages it has cannot be asked for one.
             asked = (options.language_code, *options.more_languages) if listening.recognizer.languages else ()
             self._language = ", ".join(dict.fromkeys(asked))
@@ -384,7 +384,7 @@ class Session:
                 track=self._track,
                 real_time=listening.audio_format.real_time,
                 silent_limit=self._silent_limit,
-                say=lambda event: self._heard(segment, event),
+                say=lambda event: self._heard(segment, event, listening.recognizer.name),
                 remark=self._pass_on,
                 moved=self._sequence.moved,
                 delays=self.delays,
@@ -440,17 +440,10 @@ class Session:
             getting.cancel()
             await asyncio.wait({getting})
 
-    def _tell_who_listens(self, segment: Segment, name: str) -> None:
-        """Tell that another recogniser listens than before: between what both of them have heard."""
-        before, self._listens = self._listens, name
-        if before not in ("", name):
-            time = segment.seconds(segment.covered)
-            notice = Notice(time, segment.wall_at(time), Severity.INFORMATION, f"{name} listens now.")
-            self._sequence.say(segment, notice)
-
-    def _heard(self, segment: Segment, event: Final | Gap | Partial) -> None:
+    def _heard(self, segment: Segment, event: Final | Gap | Partial, name: str) -> None:
         if not isinstance(event, Gap) and event.text:
             self._intake.last_words = self.time
+            self._sequence.heard_by(segment, name, event.start)
         self._sequence.say(segment, event)
 
     def _count(self, recognizer: Recognizer, segment: Segment, first: int) -> None:
