@@ -58,7 +58,8 @@ async def test_what_is_said_is_printed_as_text(second_of_sound: str, words: list
     elif words:
         finals = [line for line in lines if not line.startswith("… ")]
     else:
-        finals = [line[9:] for line in lines if not line[9:].startswith(("[Starting", "[Playing", "[SpeechKit", "[End"))]
+        own = ("[Starting", "[Playing", "[SpeechKit", "[End")
+        finals = [line[9:] for line in lines if not line[9:].startswith(own)]
     assert finals == [said for text in SENDABLE.values() if (said := plain(text).strip())]
 
 
