@@ -34,6 +34,7 @@ LOOKS = {
 TO_THE_SECOND = {Phase.STARTING, Phase.CONNECTING, Phase.LISTENING, Phase.RECONNECTING, Phase.WAITING}
 """Phases in which time matters to the second; in the others to the minute, so that a screen at rest costs nothing."""
 DOT = "  ·  "
+TO = " / "
 DETAIL_ROWS = 3
 DETAIL_BESIDE_FROM = 80
 """From this width on what is being opened or loaded is told beside the state."""
@@ -216,6 +217,9 @@ class StatusLine(Widget):
         chip = f" {symbol} {word} "
         room = self.size.width - cell_len(chip) - 1
         place, bar = self._place()
+        if place and room < cell_len(place) + len(since) + 2 + min(map(cell_len, who), default=0):
+            # Who listens matters more than for how long, and than how long the file is.
+            since, place, bar = place.partition(TO)[0], "", ""
         right = cell_len(place) + 1 if place and room >= cell_len(place) + len(since) + 3 else 0
         with_bar = bool(bar) and room - right > BAR_CELLS + 1 + len(since) + cell_len(who[0] if who else "")
         right = right + BAR_CELLS + 1 if with_bar else right
@@ -251,7 +255,7 @@ class StatusLine(Widget):
             parts.append(self._figures.delay)
         if self._backlog.seconds >= LIVE_SECONDS:
             parts.append(f"{self._backlog.seconds:.0f} s behind")
-        if self._backlog.failures:
+        if self._backlog.failures and self._state.phase is not Phase.FAILED:
             parts.append(f"try {self._backlog.failures + 1}")
         if self._billed:
             parts.append(f"{self._billed} units billed")
@@ -265,7 +269,7 @@ class StatusLine(Widget):
         if not total:
             return duration(elapsed), ""
         done = round(min(1.0, elapsed / total) * BAR_CELLS)
-        return f"{duration(elapsed)} / {duration(total)}", "━" * done + "─" * (BAR_CELLS - done)
+        return f"{duration(elapsed)}{TO}{duration(total)}", "━" * done + "─" * (BAR_CELLS - done)
 
     def render_line(self, y: int) -> Strip:
         """The state, then the figures, then the state's detail."""

@@ -288,6 +288,7 @@ class Session:
                             self._intake.skip(seconds, reason)
             self._intake.cut()
             await self._sequence.drained()
+            self._emit(Backlog(0.0, 0))
             self._set_phase(Phase.ENDED, self._source.name if self._source is not None else "")
         except InputError as error:
             self._intake.cut()

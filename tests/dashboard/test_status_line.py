@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from captions.dashboard.figures import Figures, Gauges
-from captions.events import Backlog, Delays, Phase, Spread, StreamEnded
+from captions.events import Backlog, Delays, Phase, Progress, Spread, StreamEnded
 from tests.dashboard.conftest import Dashboard, until
 from tests.dashboard.fake_engine import START, partial, state
 
@@ -174,3 +174,28 @@ async def test_a_recogniser_that_gets_ready_says_how_without_moving_the_captions
         assert "local recogniser" in shown
         assert "loading the model" in shown
         await until(pilot, lambda: status.size.height == height)
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (40, "● LISTENING 1:12 · SpeechKit v2 ru"),
+        (60, "● LISTENING 3:12 · SpeechKit v2, ru-RU 1:12 / 4:56"),
+    ],
+)
+async def test_in_a_file_its_place_and_who_listens_are_told_at_every_width(
+    dashboard: Dashboard, width: int, line: str
+) -> None:
+    async with dashboard.app.run_test(size=(width, 24)) as pilot:
+        engine, status = await dashboard.engine(pilot), dashboard.app.status
+        engine.say(replace(state(recognizer="SpeechKit v2"), language="ru-RU"), Progress(72.0, 296.0))
+        await until(pilot, lambda: " ".join(status.render_line(0).text.split()) == line)
+
+
+async def test_the_tries_are_not_counted_where_none_is_made(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=(100, 24)) as pilot:
+        engine, status = await dashboard.engine(pilot), dashboard.app.status
+        engine.say(Backlog(3.0, 1), state(Phase.RECONNECTING))
+        await until(pilot, lambda: status.render_line(0).text.rstrip().endswith("SpeechKit  ·  3 s behind  ·  try 2"))
+        engine.say(state(Phase.FAILED))
+        await until(pilot, lambda: status.render_line(0).text.rstrip().endswith("SpeechKit  ·  3 s behind"))
