@@ -91,8 +91,15 @@ def test_without_credentials_this_machine_listens_by_itself() -> None:
         assert words in done.stdout.lower()
 
 
-def test_another_language_is_refused_with_what_there_is() -> None:
+def test_a_language_whose_model_is_not_here_is_told_with_how_to_get_it() -> None:
+    pytest.importorskip("faster_whisper")
     done = transcribe(str(sample()), "--language", "ru-RU")
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "captions models add base" in done.stderr
+
+
+def test_another_language_is_refused_with_what_there_is() -> None:
+    done = transcribe(str(sample()), "--language", "ja-JP")
     assert done.returncode == 4
     assert "INVALID_ARGUMENT" in done.stderr
     assert "en-US" in done.stderr
