@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -29,12 +29,12 @@ from captions.dashboard.level_meter import LevelMeter
 from captions.dashboard.log_pane import LogPane
 from captions.dashboard.messages import EngineFailed, EngineTick, EntryAdded, ModelTold, StateChanged, TerminalGone
 from captions.dashboard.model_prompt import ModelPrompt
-from captions.dashboard.settings_sidebar import Field, SettingsSidebar, label_of
+from captions.dashboard.setting_changes import SettingChanges
+from captions.dashboard.settings_sidebar import Field, SettingsSidebar
 from captions.dashboard.status_line import StatusLine
 from captions.dashboard.terminal_app import TerminalApp, on_signals, run_in_terminal
-from captions.dashboard.themes import THEMES
 from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
-from captions.errors import CaptionsError, ExitCode, ModelMissing
+from captions.errors import CaptionsError, ExitCode
 from captions.events import Entry, Final, InputChanged, Phase, SessionState, StreamEnded, Titled
 from captions.settings import ROWS, Group, Loaded, Settings
 from captions.transcript.formats import About
@@ -116,10 +116,7 @@ class CaptionsApp(TerminalApp):
         self._figures_shown = False
         self._suggested = False
         self._readings = 0
-        self._changing = asyncio.Lock()
-        """Held while a setting is put in force, so that changes take turns."""
-        self._wanted: dict[str, object] = {}
-        """The newest change of each setting."""
+        self._changes = SettingChanges(self)
         self._started = datetime.now(UTC)
         self._told: list[Entry] = []
         """All of the session that lasts, also what is cleared from the screen."""
@@ -129,7 +126,7 @@ class CaptionsApp(TerminalApp):
         self.pane = LogPane()
         self.captions = self.pane.log_view
         self.sidebar = SettingsSidebar(self.settings)
-        self._draw_less_or_more()
+        self.draw_less_or_more()
 
     @property
     def settings(self) -> Settings:
@@ -210,7 +207,7 @@ class CaptionsApp(TerminalApp):
         self._show_state(message.state)
         if message.state.phase in {Phase.PAUSED, Phase.ENDED, Phase.NO_INPUT, Phase.FAILED}:
             self.meter.show(None)
-        self._show_recognizer()
+        self.show_recognizer()
 
     @on(ModelTold)
     def _model_told(self, message: ModelTold) -> None:
@@ -230,7 +227,7 @@ class CaptionsApp(TerminalApp):
         if self._reading is not None:
             self._reading.show_state(state)
 
-    def _show_recognizer(self) -> None:
+    def show_recognizer(self) -> None:
         """Show in the settings who listens, and what can be asked of it."""
         if self.engine is not None:
             self.sidebar.load_recognizer(self.engine.recognizer, self.engine.languages)
@@ -250,7 +247,8 @@ class CaptionsApp(TerminalApp):
             key = shown(self, "low-bandwidth") or "the setting low_bandwidth"
             self.tell(f"The link to this terminal is slow. Press {key} to draw less, and be less late.")
 
-    def _draw_less_or_more(self) -> None:
+    def draw_less_or_more(self) -> None:
+        """Draw as the setting says: less over a slow link."""
         less = self.settings.low_bandwidth
         self.low_bandwidth = self.captions.low_bandwidth = less
         self.meter.low_bandwidth = self.status.low_bandwidth = less
@@ -267,7 +265,7 @@ class CaptionsApp(TerminalApp):
 
     def listen_to(self, name: str) -> None:
         """Change the input: a value of the setting `input`."""
-        self._take("input", self.settings.changed("input", name))
+        self.take("input", self.settings.changed("input", name))
         self.sidebar.load(self.settings)
         if engine := self.session_or_tell():
             engine.use_input(name)
@@ -275,73 +273,12 @@ class CaptionsApp(TerminalApp):
     def change_setting(self, name: str, value: object) -> None:
         """Change one setting and put it in force. What is wrong with a value is said at its field."""
         if ROWS[name].group is Group.DISPLAY:
-            self._change_display(name, value)
+            self._changes.change_display(name, value)
         else:
-            self.run_worker(self._change(name, value), group="settings")
+            self.run_worker(self._changes.change(name, value), group="settings")
 
-    async def _change(self, name: str, value: object) -> None:
-        """Put a value in force once those are that were chosen before it, unless a newer one waits by then."""
-        self._wanted[name] = wanted = object()
-        async with self._changing:
-            if self._wanted[name] is not wanted:
-                return
-            try:
-                if name == "recognizer" or not await self._mend_refused(name, value):
-                    await self._put_in_force({name: value})
-            except ModelMissing as error:
-                self.sidebar.explain(name, str(error))
-                self.models.ask(error.model, error.message, lambda: self.change_setting(name, value))
-                return
-            except CaptionsError as error:
-                self._refuse(name, error)
-                return
-            self._show_recognizer()
-        mends = name == "recognizer" or ROWS[name].group is Group.CONNECTION
-        if mends and self.engine is None and self._exit_code:
-            self.action_restart()
-
-    async def _mend_refused(self, name: str, value: object) -> bool:
-        """Whether a recogniser that was refused can be with this value, such as its address; then both are in force."""
-        if (recognizer := self.sidebar.refused) is None:
-            return False
-        try:
-            await self._put_in_force({name: value, "recognizer": recognizer})
-        except CaptionsError:
-            return False
-        return True
-
-    async def _put_in_force(self, values: Mapping[str, object]) -> None:
-        """Have the session go on with these values, and show and keep them. Raises CaptionsError."""
-        settings = self.settings
-        for name, value in values.items():
-            settings = settings.changed(name, value, label_of(ROWS[name]))
-        if self.engine is not None:
-            await self.engine.change_settings(settings)
-        for name in values:
-            # Another input may have been chosen meanwhile: it waits for nobody.
-            self._take(name, self.settings.changed(name, getattr(settings, name)))
-            self.sidebar.fields[name].load(getattr(settings, name))
-
-    def _refuse(self, name: str, error: CaptionsError) -> None:
-        self.sidebar.explain(name, str(error))
-        if not self.sidebar.display:
-            self.tell(str(error), "error")
-
-    def _change_display(self, name: str, value: object) -> None:
-        try:
-            settings = self.settings.changed(name, value, label_of(ROWS[name]))
-        except CaptionsError as error:
-            self._refuse(name, error)
-            return
-        self._take(name, settings)
-        self.sidebar.fields[name].load(getattr(settings, name))
-        if name == "theme":
-            self.theme = THEMES[settings.theme].name
-        elif name == "low_bandwidth":
-            self._draw_less_or_more()
-            self.refresh()
-
-    def _take(self, name: str, settings: Settings) -> None:
+    def take(self, name: str, settings: Settings) -> None:
+        """Have `settings` in force, of which one was changed."""
         self.choices.take(name, settings)
         self._show_unsaved()
 
@@ -352,9 +289,8 @@ class CaptionsApp(TerminalApp):
     async def action_save_settings(self) -> None:
         """Write what was changed here into the settings file."""
         for name, value in self.sidebar.typed().items():
-            await self._change(name, value)
-        async with self._changing:
-            pass  # what was chosen before is saved too
+            await self._changes.change(name, value)
+        await self._changes.done()  # what was chosen before is saved too
         if not (changes := self.choices.unsaved):
             self.tell("There is nothing to save.")
             return
@@ -400,12 +336,17 @@ class CaptionsApp(TerminalApp):
 
     def action_restart(self) -> None:
         """Begin the input anew, or the session if it ended by an error."""
-        if self.engine is None and self._exit_code:
+        if not self.start_again() and (engine := self.session_or_tell()):
+            engine.restart()
+
+    def start_again(self) -> bool:
+        """Begin the session anew if it ended by an error; whether it had."""
+        ended = self.engine is None and self._exit_code != 0
+        if ended:
             self._exit_code = 0
             self._show_state(SessionState(Phase.STARTING, "", "", self.status.now))
             self._start_engine()
-        elif engine := self.session_or_tell():
-            engine.restart()
+        return ended
 
     def action_seek(self, direction: int) -> None:
         """Go back or forward in the file by 10 s."""
@@ -435,12 +376,12 @@ class CaptionsApp(TerminalApp):
 
     def action_theme(self) -> None:
         """Change to the next colours."""
-        self._change_display("theme", self._next_choice("theme"))
+        self._changes.change_display("theme", self._next_choice("theme"))
 
     @work(group="settings")
     async def action_stability(self) -> None:
         """Show words as they are sent, when they have held, or when they are settled."""
-        await self._change("stability", self._next_choice("stability"))
+        await self._changes.change("stability", self._next_choice("stability"))
         self.tell(f"Text is {self.settings.stability} now.")
 
     def action_reading_view(self) -> None:

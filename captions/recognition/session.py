@@ -48,7 +48,8 @@ from captions.recognition.delays import DelayMeter
 from captions.recognition.hearing import Hearing
 from captions.recognition.intake import Intake
 from captions.recognition.listening import Listening
-from captions.recognition.recognizer import RecognitionOptions, RecognitionStream, Recognizer
+from captions.recognition.opening import open_stream
+from captions.recognition.recognizer import Recognizer
 from captions.recognition.segment import Segment
 from captions.recognition.sequence import Sequence
 
@@ -59,9 +60,6 @@ SILENT_LIMIT = 12.0
 MOST_SILENT_LIMIT = 120.0
 AHEAD_SECONDS = 2.0
 """How far a source that is not paced may run ahead of what was sent."""
-
-SLOW_SECONDS = 1.0
-"""A recogniser that is not ready after so long is said to be getting ready."""
 
 RETRIED = frozenset(
     {"CANCELLED", "UNKNOWN", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"}
@@ -365,7 +363,13 @@ class Session:
         try:
             if segment is self._intake.live and self.phase is not Phase.RECONNECTING:
                 self._set_phase(Phase.CONNECTING)
-            opened = await self._open(listening, segment)
+            opened = await open_stream(
+                listening,
+                segment.rate,
+                now=lambda: self.listening,
+                changed=lambda: self._changed,
+                slow=self._get_ready,
+            )
             if opened is None:
                 return False
             stream, options = opened
@@ -409,37 +413,10 @@ class Session:
             self._at_work[id(listening.recognizer)] -= 1
             self._sequence.moved()
 
-    async def _open(
-        self, listening: Listening, segment: Segment
-    ) -> tuple[RecognitionStream, RecognitionOptions] | None:
-        """Open a stream over a segment; None when another recogniser took over before there was one.
-
-        A recogniser may take long to get ready, or not be there at all: whoever takes over need not wait for that.
-        """
-        recognizer = listening.recognizer
-
-        async def get() -> tuple[RecognitionStream, RecognitionOptions]:
-            await recognizer.prepare()
-            options = listening.options_at(segment.rate)
-            return await recognizer.open(options), options
-
-        getting = asyncio.create_task(get())
-        try:
-            while not getting.done() and self.listening.recognizer is recognizer:
-                changed = asyncio.create_task(self._changed.wait())
-                await asyncio.wait({getting, changed}, timeout=SLOW_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-                changed.cancel()
-                if self.phase is Phase.CONNECTING and self.listening.recognizer is recognizer and not getting.done():
-                    self._set_phase(Phase.CONNECTING, recognizer.preparing)
-            took_over = self.listening.recognizer is not recognizer
-            return None if took_over and (not getting.done() or getting.exception() is not None) else getting.result()
-        except asyncio.CancelledError:
-            if getting.done() and getting.exception() is None:
-                await getting.result()[0].cancel()
-            raise
-        finally:
-            getting.cancel()
-            await asyncio.wait({getting})
+    def _get_ready(self) -> None:
+        """Say that the recogniser takes long to get ready."""
+        if self.phase is Phase.CONNECTING:
+            self._set_phase(Phase.CONNECTING, self.listening.recognizer.preparing)
 
     def _heard(self, segment: Segment, event: Final | Gap | Partial, name: str) -> None:
         if not isinstance(event, Gap) and event.text:
