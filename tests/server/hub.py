@@ -97,6 +97,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(body=True)
 
+    def end_headers(self) -> None:
+        # Each answer ends its connection. A client that was not told would now and then ask again over a dead one.
+        self.send_header("Connection", "close")
+        super().end_headers()
+
     def _answer(self, *, body: bool) -> None:
         hub = self.web
         self.close_connection = True
