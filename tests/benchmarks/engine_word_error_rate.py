@@ -1,34 +1,38 @@
-"""What the recogniser on this machine hears: the engine's package fed directly, and through the gRPC server.
+"""What a recogniser on this machine hears: its model fed directly with whole files, and through the gRPC server.
 
-    python -m tests.benchmarks.engine_word_error_rate [--sets en_librispeech en_pd] [--paced-seconds 120]
+    python -m tests.benchmarks.engine_word_error_rate [--engine moonshine] [--sets en_librispeech en_pd]
+    python -m tests.benchmarks.engine_word_error_rate --engine whisper [--whisper-model FOLDER] [--sets ru_asterisk]
 
 Prints for each set of ../shared/speech the word error rate (jiwer, after lower-casing, without punctuation, apostrophes
-folded) of
-- the package as its documentation uses it: the whole file at once, and its stream with an update every 0.5 s;
+folded, ё as е, numbers of one digit spelled out on both sides) of
+- the model without us: moonshine's package with the whole file at once and with its stream, an update every 0.5 s;
+  faster-whisper with the whole file, greedy, int8;
 - the server, fed as fast as it takes, with settings, chunks and half-close as a client of the service sends them.
 Then it plays some of the recordings at the pace of sound, with a second and a half of silence after each, to one stream
 and to as many as the server says it keeps up with, and prints when finals come after the end of speech (by the
-recording's own energy), how far apart partials are while someone speaks, processor seconds per second of audio of the
-server's process, and its memory. Exits with 1 when the server is more than a point worse than the package.
+recording's own energy), how far apart partials are while someone speaks, when words are first shown after they were
+said (where the engine knows the times of words), processor seconds per second of audio of the server's process, and its
+memory. --paced-seconds 0 leaves that out. Exits with 1 when the server is worse than the model by more points than are
+allowed to it.
 """
 
 import argparse
 import asyncio
+import os
 import re
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import av
 import grpc.aio
 import jiwer
 import numpy as np
 import psutil
-from moonshine_voice.moonshine_api import ModelArch
-from moonshine_voice.transcriber import Transcriber
 
 from captions.audio.block import Samples
 from captions.audio.mono import MonoResampler
@@ -36,11 +40,20 @@ from captions.proto import stt_service_v2_pb2 as pb
 from captions.server.engines import RATE
 from tests.server.clients import Client, config, messages, paced, silence
 from tests.shared_speech import Recording, recordings
+from tests.whisper_model import VARIABLE
 
-MOST_WORSE = 1.0
-"""Points of word error rate that the server may be worse than the package fed directly."""
+MOST_WORSE = {"moonshine": 1.0, "whisper": 2.0}
+"""Points of word error rate that the server may be worse than the model fed directly."""
+SETS = {"moonshine": ["en_librispeech", "en_pd"], "whisper": ["ru_asterisk", "ru_asterisk_8k", "ru_misc"]}
 PAUSE = 1.5
 """Seconds of silence after each recording that is played."""
+DIGITS = {
+    "ru": ("ноль", "один", "два", "три", "четыре", "пять", "шесть", "семь", "восемь", "девять"),
+    "en": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+}
+CODES = {"ru": "ru-RU", "en": "en-US"}
+Direct = Callable[[Samples, str], dict[str, str]]
+"""Takes samples and the language's two letters; returns what was heard, by how."""
 
 
 def load(path: Path) -> Samples:
@@ -51,14 +64,18 @@ def load(path: Path) -> Samples:
     return np.concatenate([*pieces, resampler.flush()])
 
 
-def normal(text: str) -> str:
-    """Return text as it is scored."""
-    return " ".join(re.sub(r"[^\w\s]", " ", re.sub("['’]", "", text.lower())).split())
+def normal(text: str, language: str = "") -> str:
+    """Return text as it is scored; with a language numbers of one digit are spelled out."""
+    words = re.sub(r"[^\w\s]", " ", re.sub("['’]", "", text.lower().replace("ё", "е"))).split()
+    digits = DIGITS.get(language, ())
+    return " ".join(digits[int(word)] if digits and word in "0123456789" else word for word in words)
 
 
-def word_error_rate(spoken: Sequence[str], heard: Sequence[str]) -> float:
+def word_error_rate(spoken: Sequence[str], heard: Sequence[str], language: str = "") -> float:
     """Return it in percent."""
-    return 100 * float(jiwer.wer([normal(text) for text in spoken], [normal(text) for text in heard]))
+    return 100 * float(
+        jiwer.wer([normal(text, language) for text in spoken], [normal(text, language) for text in heard])
+    )
 
 
 def end_of_speech(samples: Samples) -> float:
@@ -69,8 +86,11 @@ def end_of_speech(samples: Samples) -> float:
     return (loud[-1] + 1) * frame / RATE
 
 
-def make_transcriber() -> Transcriber:
-    """Return the package's recogniser with the English model that it carries."""
+def make_transcriber() -> Any:
+    """Return moonshine's package's recogniser with the English model that it carries."""
+    from moonshine_voice.moonshine_api import ModelArch
+    from moonshine_voice.transcriber import Transcriber
+
     package = find_spec("moonshine_voice")
     assert package is not None
     assert package.origin is not None
@@ -78,8 +98,8 @@ def make_transcriber() -> Transcriber:
     return Transcriber(model, ModelArch.TINY, options={"return_audio_data": "false"})
 
 
-def directly(transcriber: Transcriber, samples: Samples) -> tuple[str, str]:
-    """Return what the package hears in the whole file, and in its stream."""
+def directly(transcriber: Any, samples: Samples) -> tuple[str, str]:
+    """Return what moonshine's package hears in the whole file, and in its stream."""
     audio = (samples.astype(np.float32) / 32768).tolist()
     whole = " ".join(line.text for line in transcriber.transcribe_without_streaming(audio, RATE).lines)
     stream = transcriber.create_stream(update_interval=0.5)
@@ -91,53 +111,103 @@ def directly(transcriber: Transcriber, samples: Samples) -> tuple[str, str]:
     return whole, streamed
 
 
-async def play(client: Client, some: Sequence[Samples]) -> tuple[list[float], list[float]]:
-    """Play recordings in one stream; return the delays of finals after speech, and the gaps between partials."""
+def moonshine_directly() -> Direct:
+    """Return moonshine's package as `Direct`, with a new recogniser for each set: it remembers what it heard."""
+    transcriber = make_transcriber()
+    return lambda samples, _: dict(zip(("whole files", "streaming"), directly(transcriber, samples), strict=True))
+
+
+def whisper_directly(folder: str) -> Direct:
+    """Return faster-whisper as `Direct`."""
+    from faster_whisper import WhisperModel
+
+    model = WhisperModel(folder, device="cpu", compute_type="int8")
+
+    def read(samples: Samples, language: str) -> dict[str, str]:
+        audio = samples.astype(np.float32) / 32768
+        segments, _ = model.transcribe(
+            audio, language=language, beam_size=1, temperature=0, condition_on_previous_text=False
+        )
+        return {"whole files": " ".join(segment.text.strip() for segment in segments)}
+
+    return read
+
+
+class Played:
+    """What came of recordings that were played in one stream: delays in seconds."""
+
+    def __init__(self, some: Sequence[Samples]) -> None:
+        self.finals: list[float] = []
+        """Of finals, after the end of speech. One that ends within a recording has no known end, and does not count."""
+        self.words: list[float] = []
+        """Of words, from where they end to when they were first shown as the final has them, in their place."""
+        self.gaps: list[float] = []
+        """Between two partials of an utterance."""
+        self._ends: list[float] = []
+        self._partials: list[tuple[float, list[str]]] = []
+        position = 0.0
+        for samples in some:
+            self._ends.append(position + end_of_speech(samples))
+            position += len(samples) / RATE + PAUSE
+        self._before = 0.0
+
+    def came(self, chunk: pb.SpeechRecognitionChunk, now: float) -> None:
+        """Take what came `now` seconds after the beginning."""
+        if self._before and not chunk.end_of_utterance:
+            self.gaps.append(now - self._before)
+        self._before = 0.0 if chunk.end_of_utterance else now
+        alternative = chunk.alternatives[0]
+        if not chunk.final:
+            self._partials.append((now, normal(alternative.text).split()))
+            return
+        ends = [word.end_time.seconds + word.end_time.nanos / 1e9 for word in alternative.words]
+        if chunk.end_of_utterance and ends:
+            self.finals += [now - end for end in self._ends if abs(end - ends[-1]) < 0.8]
+        text = [normal(word.word) for word in alternative.words]
+        if len(text) > 1:  # one word is a whole final, of an engine that does not know more
+            for place, (word, end) in enumerate(zip(text, ends, strict=True)):
+                shown = [time for time, words in self._partials if words[place : place + 1] == [word]]
+                self.words.append(min([*shown, now]) - end)
+        self._partials.clear()
+
+
+async def play(client: Client, some: Sequence[Samples], language: str) -> Played:
+    """Play recordings in one stream."""
     stream = client.open()
-    await stream.send(config())
-    speech, ends, position = [], [], 0.0
-    for samples in some:
-        ends.append(position + end_of_speech(samples))
-        speech += [samples, silence(PAUSE)]
-        position += len(samples) / RATE + PAUSE
+    await stream.send(config(language_code=language))
+    played = Played(some)
+    speech = np.concatenate([part for samples in some for part in (samples, silence(PAUSE))])
     began = time.monotonic()
 
     async def talk() -> None:
-        async for message in paced(np.concatenate(speech)):
+        async for message in paced(speech):
             await stream.send(message)
         await stream.half_close()
 
     talking = asyncio.create_task(talk())
-    delays: list[float] = []
-    gaps: list[float] = []
-    before = 0.0
     while isinstance(response := await stream.call.read(), pb.StreamingRecognitionResponse):
-        now = time.monotonic() - began
         (chunk,) = response.chunks
-        if before and not chunk.end_of_utterance:
-            gaps.append(now - before)
-        before = 0.0 if chunk.end_of_utterance else now
-        if chunk.end_of_utterance and chunk.alternatives[0].words:
-            said_until = chunk.alternatives[0].words[-1].end_time
-            until = said_until.seconds + said_until.nanos / 1e9
-            # An utterance that ends within a recording has no known end; those at the end of one do.
-            delays += [now - end for end in ends if abs(end - until) < 0.8]
+        played.came(chunk, time.monotonic() - began)
     await talking
-    return delays, gaps
+    return played
 
 
 def percentiles(values: Sequence[float]) -> str:
     """Return median and 95th percentile."""
+    if len(values) < 2:
+        return "not known"
     return (
         f"{statistics.median(values):.2f} / {statistics.quantiles(values, n=20)[-1]:.2f} s (p50 / p95, n={len(values)})"
     )
 
 
-async def serve() -> tuple[asyncio.subprocess.Process, Client, float]:
+async def serve(engine: str, whisper_model: str) -> tuple[asyncio.subprocess.Process, Client, float]:
     """Start `captions serve` without limits; return it, a client and how long the start took."""
     began = time.monotonic()
+    model = ("--whisper-model", whisper_model) if engine == "whisper" else ()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "captions", "serve", "--listen", "127.0.0.1:0", "--unlimited"),
+        *("--engine", engine, *model),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -145,50 +215,59 @@ async def serve() -> tuple[asyncio.subprocess.Process, Client, float]:
     return process, Client(line.split()[2].rstrip(",")), time.monotonic() - began
 
 
-async def measure(sets: Sequence[str], paced_seconds: float) -> int:
-    process, client, start = await serve()
+async def measure(engine: str, whisper_model: str, sets: Sequence[str], paced_seconds: float) -> int:
+    process, client, start = await serve(engine, whisper_model)
     server = psutil.Process(process.pid)
-    print(f"captions serve: ready after {start:.2f} s, {server.memory_info().rss / 1e6:.0f} MB")
+    print(f"captions serve --engine {engine}: ready after {start:.2f} s, {server.memory_info().rss / 1e6:.0f} MB")
     worse = 0
     chosen: list[Samples] = []
     for name in sets:
         some: list[Recording] = list(recordings(name))
+        language = some[0].language
         audio = [load(recording.path) for recording in some]
         spoken = [recording.text for recording in some]
         total = sum(map(len, audio)) / RATE
-        transcriber = make_transcriber()
-        whole, streamed = zip(*(directly(transcriber, samples) for samples in audio), strict=True)
-        transcriber.close()
+        direct = whisper_directly(whisper_model) if engine == "whisper" else moonshine_directly()
+        heard = [direct(samples, language) for samples in audio]
+        rates = {how: word_error_rate(spoken, [one[how] for one in heard], language) for how in heard[0]}
         before, began = sum(server.cpu_times()[:2]), time.monotonic()
-        served = [(await client.recognize([config(), *messages(samples)])).text for samples in audio]
+        settings = config(language_code=CODES[language])
+        served = [(await client.recognize([settings, *messages(samples)])).text for samples in audio]
         took, cpu = time.monotonic() - began, sum(server.cpu_times()[:2]) - before
-        direct = min(word_error_rate(spoken, whole), word_error_rate(spoken, streamed))
-        through = word_error_rate(spoken, served)
+        through = word_error_rate(spoken, served, language)
         print(
-            f"{name} ({total:.0f} s): word error rate of the package on whole files "
-            f"{word_error_rate(spoken, whole):.2f} %, streaming {word_error_rate(spoken, streamed):.2f} %; "
+            f"{name} ({total:.0f} s): word error rate of the model on "
+            f"{', '.join(f'{how} {rate:.2f} %' for how, rate in rates.items())}; "
             f"through the server {through:.2f} % ({total / took:.1f} times as fast as speech, "
-            f"{cpu / total:.2f} processor seconds a second)"
+            f"{cpu / total:.2f} processor seconds a second, {server.memory_info().rss / 1e6:.0f} MB)",
+            flush=True,
         )
-        worse += through > direct + MOST_WORSE
+        worse += through > min(rates.values()) + MOST_WORSE[engine]
         chosen += audio
-    for streams in (1, 2, 3):
-        parts, length = [], 0.0
-        for samples in chosen:
-            if length < paced_seconds:
-                parts.append(samples)
-                length += len(samples) / RATE + PAUSE
+    parts, length = [], 0.0
+    for samples in chosen:
+        if length < paced_seconds:
+            parts.append(samples)
+            length += len(samples) / RATE + PAUSE
+    for streams in (1, 2, 3) if parts else ():
         before = sum(server.cpu_times()[:2])
         try:
-            played = await asyncio.gather(*(play(client, parts[n:] + parts[:n]) for n in range(streams)))
+            played = await asyncio.gather(
+                *(play(client, parts[n:] + parts[:n], CODES[language]) for n in range(streams))
+            )
         except grpc.aio.AioRpcError as error:
             print(f"{streams} streams: {error.details()}")
             break
         cpu = sum(server.cpu_times()[:2]) - before
+        finals, words, gaps = (
+            percentiles([seconds for one in played for seconds in getattr(one, name)])
+            for name in ("finals", "words", "gaps")
+        )
         print(
-            f"{streams} paced, {length:.0f} s: finals after speech {percentiles([d for ds, _ in played for d in ds])}, "
-            f"partials apart {percentiles([g for _, gs in played for g in gs])}, "
-            f"{cpu / length / streams:.2f} processor seconds a second, {server.memory_info().rss / 1e6:.0f} MB"
+            f"{streams} paced, {length:.0f} s: finals after speech {finals}, "
+            f"words shown after they were said {words}, partials apart {gaps}, "
+            f"{cpu / length / streams:.2f} processor seconds a second, {server.memory_info().rss / 1e6:.0f} MB",
+            flush=True,
         )
     await client.aclose()
     process.terminate()
@@ -198,10 +277,14 @@ async def measure(sets: Sequence[str], paced_seconds: float) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--sets", nargs="+", default=["en_librispeech", "en_pd"])
+    parser.add_argument("--engine", choices=tuple(SETS), default="moonshine")
+    parser.add_argument("--whisper-model", default=os.environ.get(VARIABLE, "base"), help="a folder with a model")
+    parser.add_argument("--sets", nargs="+", help="sets of one language")
     parser.add_argument("--paced-seconds", type=float, default=120.0, help="audio to play at the pace of sound")
-    arguments = parser.parse_args()
-    return asyncio.run(measure(arguments.sets, arguments.paced_seconds))
+    given = parser.parse_args()
+    return asyncio.run(
+        measure(given.engine, given.whisper_model, given.sets or SETS[given.engine], given.paced_seconds)
+    )
 
 
 if __name__ == "__main__":
