@@ -35,10 +35,13 @@ from captions.server.whisper_model import Encoded, WhisperModel, Written, not_in
 
 LANGUAGES = ("ru-RU", *(code for code in WHISPER_LANGUAGES if code != "ru-RU"))
 """The service's, its default first. The model does not tell pt-BR from pt-PT: the first asked for is told."""
-TIMINGS = Timings(long=6.0, longest=12.0)
+TIMINGS = Timings(long=9.0, longest=12.0)
 """A sentence that is read whole has fewer errors, and what a partial costs grows with the stretch."""
 READ_EVERY, READ_EVERY_BUSY = 0.7, 1.5
 """Seconds of speech between two partials while each stream has a core for itself, and while more streams speak."""
+BREATH = 1.5
+"""How many times as long as a partial took must be spoken before the next: a machine that is busy with other things
+would else do nothing but partials, and fall behind for good."""
 STILL_SPEAKS = 3.0
 """Seconds after its last reading for which a stream counts as one that speaks."""
 READ_PER_SECOND = 6.0
@@ -171,15 +174,21 @@ class _Reader:
         """Which code to tell of each language that the model tells apart."""
         self._spoken = "" if len(self._codes) > 1 else next(iter(self._codes))
         """The language of the reading before; the only one from the beginning."""
+        self._took = 0.0
+        """Seconds that the partial before took, waiting for others included."""
 
     def read_every(self) -> float:
         """See Reader."""
-        return self._shared.read_every()
+        return max(self._shared.read_every(), BREATH * self._took)
 
     def read(self, samples: Samples, *, urgent: bool) -> Reading:
         """See Reader. What is not urgent comes without the words' times."""
         self._shared.began(self)
-        return self._shared.threads.call(lambda: self._read(samples, for_good=urgent), urgent=urgent)
+        began = time.monotonic()
+        reading = self._shared.threads.call(lambda: self._read(samples, for_good=urgent), urgent=urgent)
+        if not urgent:
+            self._took = time.monotonic() - began
+        return reading
 
     def _read(self, samples: Samples, *, for_good: bool) -> Reading:
         model, seconds = self._shared.model, len(samples) / RATE

@@ -5,6 +5,7 @@ import itertools
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import grpc
 import jiwer
@@ -20,8 +21,9 @@ from captions.server.loops import is_loop, says_twice, without_loops
 from captions.server.serving import SttServer
 from captions.server.specification import engine_for
 from captions.server.utterances import STEP
-from captions.server.whisper import TIMINGS, WhisperEngine, is_invented
-from captions.server.whisper_model import Written
+from captions.server import whisper as whisper_module
+from captions.server.whisper import READ_EVERY, TIMINGS, WhisperEngine, _Reader, _Shared, is_invented
+from captions.server.whisper_model import WhisperModel, Written
 from captions.settings import LANGUAGES
 from tests.server.clients import Client, config, messages, seconds, silence, words
 from tests.server.whisper_files import write_model
@@ -131,6 +133,33 @@ async def test_a_model_that_cannot_be_loaded_ends_the_stream_with_the_reason_and
     assert (await client.recognize([config(), *messages(silence(1))])).code is grpc.StatusCode.OK
     await client.aclose()
     await server.stop(0.5)
+
+
+class _SlowModel:
+    """Stands for a model on a machine that is busy with other things: each reading takes two seconds of a told clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def encode(self, samples: Samples, *, whole: bool = False) -> None:
+        self.now += 2.0
+
+    def write(self, encoded: None, language: str) -> Written:
+        return Written("Добро пожаловать", [1, 2], 0.01, -0.2)
+
+
+def test_on_a_machine_busy_with_other_things_partials_come_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _SlowModel()
+    monkeypatch.setattr(whisper_module.time, "monotonic", model.monotonic)
+    shared = _Shared(cast("WhisperModel", model), 1)
+    reader = _Reader(shared, ("ru-RU",))
+    assert reader.read_every() == READ_EVERY
+    reader.read(silence(3), urgent=False)
+    assert reader.read_every() == 3.0
+    shared.threads.close()
 
 
 # What needs one
