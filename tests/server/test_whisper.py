@@ -5,6 +5,7 @@ import itertools
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import grpc
@@ -21,7 +22,6 @@ from captions.server.loops import is_loop, says_twice, without_loops
 from captions.server.serving import SttServer
 from captions.server.specification import engine_for
 from captions.server.utterances import STEP
-from captions.server import whisper as whisper_module
 from captions.server.whisper import READ_EVERY, TIMINGS, WhisperEngine, _Reader, _Shared, is_invented
 from captions.server.whisper_model import WhisperModel, Written
 from captions.settings import LANGUAGES
@@ -136,12 +136,12 @@ async def test_a_model_that_cannot_be_loaded_ends_the_stream_with_the_reason_and
 
 
 class _SlowModel:
-    """Stands for a model on a machine that is busy with other things: each reading takes two seconds of a told clock."""
+    """Stands for a model on a machine that is busy with other things: a reading takes two seconds of a told clock."""
 
     def __init__(self) -> None:
         self.now = 0.0
 
-    def monotonic(self) -> float:
+    def clock(self) -> float:
         return self.now
 
     def encode(self, samples: Samples, *, whole: bool = False) -> None:
@@ -153,7 +153,9 @@ class _SlowModel:
 
 def test_on_a_machine_busy_with_other_things_partials_come_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _SlowModel()
-    monkeypatch.setattr(whisper_module.time, "monotonic", model.monotonic)
+    monkeypatch.setattr(
+        "captions.server.whisper.time", SimpleNamespace(monotonic=model.clock, perf_counter=model.clock)
+    )
     shared = _Shared(cast("WhisperModel", model), 1)
     reader = _Reader(shared, ("ru-RU",))
     assert reader.read_every() == READ_EVERY
