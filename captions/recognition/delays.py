@@ -17,7 +17,7 @@ of a file that is read as fast as possible none but the stabiliser's are known.
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,9 +25,14 @@ from captions.audio.block import AudioBlock
 from captions.events import Delays, Spread
 
 NEWEST = 200
-"""Measurements of a stage of which the spread is told; older ones are dropped."""
+"""Measurements of a stage of which the spread is told, at most; older ones are dropped."""
+NEW_SECONDS = 60.0
+"""So are those that are older than that when another comes: after a broken link, captions are soon live again."""
 REMEMBERED = 10_000
 """Blocks of which it is remembered when they came; then the older half is forgotten. 17 minutes of 100 ms."""
+
+Window = deque[tuple[float, float]]
+"""When each measurement came, on the meter's clock, and what was measured, both in seconds."""
 
 
 class DelayMeter:
@@ -95,19 +100,21 @@ class DelayMeter:
             return None
         return self._clock() - self._moments[block] + self._ends[block] - place
 
-    def _add(self, window: deque[float], seconds: float | None) -> None:
+    def _add(self, window: Window, seconds: float | None) -> None:
         if seconds is not None:
-            window.append(max(0.0, seconds))
+            now = self._clock()
+            window.append((now, max(0.0, seconds)))
+            while window[0][0] < now - NEW_SECONDS:
+                window.popleft()
             self.changed = True
 
 
-def _window() -> deque[float]:
+def _window() -> Window:
     return deque(maxlen=NEWEST)
 
 
-def _spread(window: Iterable[float]) -> Spread | None:
-    values = list(window)
-    if not values:
+def _spread(window: Window) -> Spread | None:
+    if not window:
         return None
-    p50, p95 = np.percentile(values, [50, 95])
+    p50, p95 = np.percentile([seconds for _, seconds in window], [50, 95])
     return Spread(float(p50), float(p95))

@@ -26,7 +26,7 @@ from captions.recognition.segment import Segment
 LATE_SECONDS = 8.0
 """No result comes later than this after the speech that it is of: 5 s, and a stall too short to be noticed."""
 UNANSWERED_SECONDS = 2.0
-"""Speech at the end of a stream of which nothing was told: more is heard again, once."""
+"""Speech at the end of a stream of which no final told: more is heard again, once."""
 STALLED_SECONDS = 2.0
 """A link on which no result came for so long, though speech was sent, stood still."""
 WORDLESS_SECONDS = 60.0
@@ -42,7 +42,7 @@ REPLAY_SPEED = 8.0
 class Hearing:
     """A stream at work on a segment. `say` takes what was heard, `remark` what the service says of the stream itself.
 
-    `moved` is called when audio was sent or covered.
+    `lives` is called with each result, and each second without any. `moved` is called when audio was sent or covered.
 
     `silent_limit` is how many seconds of speech a stream may leave without any result before it is taken for dead.
     """
@@ -58,6 +58,7 @@ class Hearing:
         silent_limit: float,
         say: Callable[[Final | Gap | Partial], None],
         remark: Callable[[str], None],
+        lives: Callable[[], None],
         moved: Callable[[], None],
         delays: DelayMeter,
         clock: Callable[[], float] = time.monotonic,
@@ -72,6 +73,7 @@ class Hearing:
         self._silent_limit = silent_limit
         self._say = say
         self._remark = remark
+        self._lives = lives
         self._moved = moved
         self._delays = delays
         self._clock = clock
@@ -82,6 +84,8 @@ class Hearing:
         """How much had been sent when the last result came, in seconds on the session's clock."""
         self._answered_at = clock()
         """When that was, on the clock that runs by itself."""
+        self._confirmed = self._answered
+        """How much had been sent when the last final came that did not only say again what was told before a break."""
         self._late_until = 0.0
         """Until when results may be later than `LATE_SECONDS`, on that clock."""
         self._sent: deque[tuple[float, int]] = deque([(clock(), segment.covered)])
@@ -96,7 +100,9 @@ class Hearing:
         both = {receiving, sending}
         try:
             while not (receiving.done() or sending.done()):
-                await asyncio.wait(both, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(both, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
+                    self._lives()
                 self._see_that_results_come()
             if sending.done() and not sending.cancelled() and sending.exception() is None:
                 self._segment.handed_over.set()
@@ -138,6 +144,7 @@ class Hearing:
                 self._remark(result.text)
                 continue
             segment.results += 1
+            self._lives()
             self._note_answer()
             words = tuple(replace(w, start=offset + w.start, end=offset + w.end) for w in result.words)
             if result.final:
@@ -152,6 +159,8 @@ class Hearing:
         text = self._unsaid(hypothesis)
         heard = self._place(text, words)
         pending, segment.pending = segment.pending, None
+        if text or not hypothesis.text:
+            self._confirmed = self._answered
         if text:
             self._since = max(self._since, heard.end)
             wall = segment.wall_at(heard.start)
@@ -254,15 +263,17 @@ class Hearing:
         segment.cover(int(max(quiet_until, sent - WORDLESS_SECONDS) * segment.rate))
 
     def _see_that_the_end_was_heard(self) -> None:
-        """Take a clean end for a break, once, if nothing was told of the last speech. Raises StreamError.
+        """Take a clean end for a break, once, if no final told of the last speech. Raises StreamError.
 
         A service may end a stream well of which it got nothing for too long; what was on its way it never heard.
         """
         segment = self._segment
-        unanswered = self._speech.amount(self._answered, segment.seconds(segment.sent))
+        unanswered = self._speech.amount(self._confirmed, segment.seconds(segment.sent))
         if unanswered > UNANSWERED_SECONDS and not (self.utterance_ended or segment.doubted):
             segment.doubted = True
-            raise StreamError("UNAVAILABLE", f"The recogniser told nothing of the last {unanswered:.0f} s of speech.")
+            raise StreamError(
+                "UNAVAILABLE", f"The recogniser told no final words of the last {unanswered:.0f} s of speech."
+            )
 
     def _see_that_results_come(self) -> None:
         """Take a stream for dead that says nothing while speech goes on. Raises StreamError."""

@@ -40,7 +40,6 @@ from captions.events import (
     Phase,
     Progress,
     Resumed,
-    SessionState,
     Severity,
     StreamEnded,
 )
@@ -52,6 +51,7 @@ from captions.recognition.opening import open_stream
 from captions.recognition.recognizer import Recognizer
 from captions.recognition.segment import Segment
 from captions.recognition.sequence import Sequence
+from captions.recognition.standing import Standing, Trouble
 
 LONGEST_WAIT = 15.0
 """The longest wait before a retry, in seconds."""
@@ -91,7 +91,6 @@ class Session:
         captured: Callable[[AudioBlock], None] = lambda block: None,
     ) -> None:
         self.listening = listening
-        self.phase = Phase.STARTING
         self.error: CaptionsError | None = None
         self.delays = DelayMeter(clock)
         self._emit = emit
@@ -112,9 +111,8 @@ class Session:
         self._changed = asyncio.Event()
         self._unpaused = asyncio.Event()
         self._unpaused.set()
-        self._state: SessionState | None = None
+        self._standing = Standing(emit, self._of_stream, clock)
         self._backlog = Backlog(0.0, 0)
-        self._failures = 0
         self._silent_limit = SILENT_LIMIT
         self._units = 0
         self._remarks: set[str] = set()
@@ -128,6 +126,11 @@ class Session:
     async def run(self) -> None:
         """Last until cancelled; raises what went wrong inside, if it was not foreseen."""
         await self._crash
+
+    @property
+    def phase(self) -> Phase:
+        """What the session is doing, in one word."""
+        return self._standing.phase
 
     @property
     def time(self) -> float:
@@ -190,7 +193,7 @@ class Session:
                 self._source.pause()
             self._intake.cut()
             self._sequence.tell(Paused(self.time, datetime.now(UTC)))
-            self._set_phase(Phase.PAUSED, detail)
+            self._standing.set(Phase.PAUSED, detail)
 
     def resume(self) -> None:
         """Listen again."""
@@ -202,7 +205,7 @@ class Session:
             self._sequence.tell(Resumed(self.time, datetime.now(UTC)))
             if self._source is not None:
                 self._source.resume()
-            self._set_phase(Phase.CONNECTING)
+            self._standing.set(Phase.CONNECTING)
             self._try_again()
 
     def seek_by(self, seconds: float) -> None:
@@ -251,7 +254,7 @@ class Session:
             await asyncio.wait({previous})
         self._intake.begin_input()
         if not self.paused:
-            self._set_phase(Phase.STARTING, f"opening {shown_name(self._input)}")
+            self._standing.set(Phase.STARTING, f"opening {shown_name(self._input)}")
         audio_format = self.listening.audio_format
 
         def open_at(position: int) -> Awaitable[AudioSource]:
@@ -277,22 +280,22 @@ class Session:
                                     InputChanged(self._track, self.time, datetime.now(UTC), source.kind, source.name)
                                 )
                             if not self.paused:
-                                self._set_phase(Phase.CONNECTING)
+                                self._standing.set(Phase.CONNECTING)
                         case Lost(error):
                             self._intake.cut()
                             self._notice(Severity.WARNING, error)
-                            self._set_phase(Phase.WAITING, error.message)
+                            self._standing.set(Phase.WAITING, error.message)
                         case Missed(seconds, reason):
                             self._intake.skip(seconds, reason)
             self._intake.cut()
             await self._sequence.drained()
             self._emit(Backlog(0.0, 0))
-            self._set_phase(Phase.ENDED, self._source.name if self._source is not None else "")
+            self._standing.set(Phase.ENDED, self._source.name if self._source is not None else "")
         except InputError as error:
             self._intake.cut()
             self.error = error
             self._notice(Severity.ERROR, error)
-            self._set_phase(Phase.NO_INPUT, error.message)
+            self._standing.set(Phase.NO_INPUT, error.message)
         finally:
             self._source = None
 
@@ -305,9 +308,13 @@ class Session:
         self._captured(block)
         was_silent = self._intake.silent
         self._emit(self._intake.take(block))
-        if self._intake.silent and not was_silent:
-            self._set_phase(Phase.LISTENING, "silence: the stream goes on when somebody speaks")
-        backlog = Backlog(self._sequence.unsent, self._failures)
+        if self._intake.silent is not was_silent:
+            waits = "silence: the stream goes on when somebody speaks"
+            self._standing.set(Phase.LISTENING, waits if self._intake.silent else "")
+        self._tell_backlog()
+
+    def _tell_backlog(self) -> None:
+        backlog = Backlog(self._sequence.unsent, self._standing.failures)
         if backlog.failures != self._backlog.failures or abs(backlog.seconds - self._backlog.seconds) >= 0.5:
             self._backlog = backlog
             self._emit(backlog)
@@ -337,38 +344,36 @@ class Session:
             self._sequence.broke(segment)
             if not heard and self.listening is not listening:  # what went wrong was changed meanwhile
                 failures, renewed = 0, False
+                self._standing.again(segment)
                 continue
             if (segment.covered, segment.results) != progress:
                 failures, renewed = 0, False
             if failures == 0:
                 failing_since = self._clock()
             failures += 1
-            self._failures = failures
             if not renewed and isinstance(failure, StreamError) and failure.code == "UNAUTHENTICATED":
                 renewed = True
                 failure = await self._renew(failure)
                 if failure is None:
                     continue
             if failure is not None and not self._worth_retrying(failure, failing_since):
-                await self._wait_for_change(failure)
+                await self._wait_for_change(segment, failures, failure)
                 failures, renewed = 0, False
             else:
-                await self._back_off(failures, failure)
-        self._failures = 0
+                await self._back_off(segment, failures, failure)
+        self._standing.done(segment)
         self._sequence.finish(segment)
 
     async def _hear(self, segment: Segment, listening: Listening) -> bool:
         """One stream over a segment, from what is covered to its end; whether there was one. Raises what broke it."""
         self._at_work[id(listening.recognizer)] += 1
         try:
-            if segment is self._intake.live and self.phase is not Phase.RECONNECTING:
-                self._set_phase(Phase.CONNECTING)
             opened = await open_stream(
                 listening,
                 segment.rate,
                 now=lambda: self.listening,
                 changed=lambda: self._changed,
-                slow=self._get_ready,
+                slow=lambda: self._get_ready(segment),
             )
             if opened is None:
                 return False
@@ -380,8 +385,8 @@ class Session:
             # One that does not say which languages it has cannot be asked for one.
             asked = (options.language_code, *options.more_languages) if listening.recognizer.languages else ()
             self._language = ", ".join(dict.fromkeys(asked))
-            if not segment.closed:
-                self._set_phase(Phase.LISTENING)
+            if not self._standing.is_in_trouble(segment):  # what follows a failure may fail at once, too
+                self._is_heard(segment)
             hearing = Hearing(
                 segment,
                 self._intake.speech,
@@ -391,7 +396,8 @@ class Session:
                 silent_limit=self._silent_limit,
                 say=lambda event: self._heard(segment, event, listening.recognizer.name),
                 remark=self._pass_on,
-                moved=self._sequence.moved,
+                lives=lambda: self._is_heard(segment),
+                moved=self._moved,
                 delays=self.delays,
                 clock=self._clock,
             )
@@ -413,10 +419,18 @@ class Session:
             self._at_work[id(listening.recognizer)] -= 1
             self._sequence.moved()
 
-    def _get_ready(self) -> None:
+    def _get_ready(self, segment: Segment) -> None:
         """Say that the recogniser takes long to get ready."""
-        if self.phase is Phase.CONNECTING:
-            self._set_phase(Phase.CONNECTING, self.listening.recognizer.preparing)
+        self._standing.connecting(self.listening.recognizer.preparing, live=segment is self._intake.live)
+
+    def _is_heard(self, segment: Segment) -> None:
+        """Say that a stream is at work on a segment."""
+        self._standing.heard(segment, live=segment is self._intake.live)
+
+    def _moved(self) -> None:
+        """Audio was sent or covered."""
+        self._sequence.moved()
+        self._tell_backlog()
 
     def _heard(self, segment: Segment, event: Final | Gap | Partial, name: str) -> None:
         if not isinstance(event, Gap) and event.text:
@@ -452,22 +466,24 @@ class Session:
         except CaptionsError as error:
             return error
 
-    async def _wait_for_change(self, error: CaptionsError) -> None:
+    async def _wait_for_change(self, segment: Segment, failures: int, error: CaptionsError) -> None:
         """Stop with the error's own words until something is changed."""
         self.error = error
         if not isinstance(error, ModelMissing):  # a question, and no error yet: whoever asks it says why
             self._notice(Severity.ERROR, error)
-        self._set_phase(Phase.FAILED, str(error))
+        self._standing.in_trouble(segment, Trouble(Phase.FAILED, str(error), failures))
         await self._changed.wait()
+        self._standing.again(segment)
 
-    async def _back_off(self, failures: int, error: CaptionsError | None) -> None:
+    async def _back_off(self, segment: Segment, failures: int, error: CaptionsError | None) -> None:
         """Wait before the next stream: not at all at first, then 0.5 s, 1 s, 2 s ... with jitter."""
-        if not self.paused:
-            self._set_phase(Phase.RECONNECTING, str(error) if error is not None else "the stream ended early")
+        detail = str(error) if error is not None else "the stream ended early"
+        self._standing.in_trouble(segment, Trouble(Phase.RECONNECTING, detail, failures))
         if failures > 1:
             wait = min(LONGEST_WAIT, 0.5 * 2 ** (failures - 2)) * random.uniform(0.75, 1.25)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), wait)
+                self._standing.again(segment)
 
     # Odds and ends
 
@@ -481,15 +497,10 @@ class Session:
     def _notice(self, severity: Severity, error: CaptionsError) -> None:
         self._emit(Notice(self.time, datetime.now(UTC), severity, error.message, error.advice))
 
-    def _set_phase(self, phase: Phase, detail: str = "") -> None:
-        self.phase = phase
+    def _of_stream(self) -> tuple[str, str]:
+        """Return who listens, and for which language, where a stream was asked for one."""
         name = self.listening.recognizer.name
-        language = self._language if name == self._listens else ""
-        before = self._state
-        since = before.since if before is not None and before.phase is phase else self._clock()
-        if (state := SessionState(phase, name, detail, since, language)) != before:
-            self._state = state
-            self._emit(state)
+        return name, self._language if name == self._listens else ""
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
