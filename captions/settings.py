@@ -482,8 +482,9 @@ def log_folder() -> Path:
 
 def nearest(wrong: str, valid: Iterable[object]) -> str:
     """Return a hint that names what `wrong` was probably meant to be, or all that is valid."""
-    names = {str(name).lower(): str(name) for name in valid}
-    close = difflib.get_close_matches(wrong.lower(), names, n=1, cutoff=0.5) if not wrong.isdecimal() else []
+    names = {str(name).lower().lstrip("-"): str(name) for name in valid}
+    wrong = wrong.lower().lstrip("-")
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.5) if not wrong.isdecimal() else []
     if close:
         return f"Did you mean {names[close[0]]}?"
     *most, last = names.values()

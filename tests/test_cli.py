@@ -64,6 +64,7 @@ def test_help_names_every_command_and_what_a_source_is() -> None:
     ("words", "said"),
     [
         (["--langauge", "ru-RU"], "Did you mean --language?"),
+        (["serve", "--port", "50051"], "It takes -h, --help, --listen"),
         (["transcribe"], "SOURCE"),
         (["transcribe", "sample", "--format", "srt"], "ndjson"),
         (["transcribe", "sample", "--sample-rate", "44100"], "8000, 16000 or 48000"),

@@ -426,6 +426,7 @@ class Session:
     def _is_heard(self, segment: Segment) -> None:
         """Say that a stream is at work on a segment."""
         self._standing.heard(segment, live=segment is self._intake.live)
+        self._tell_backlog()
 
     def _moved(self) -> None:
         """Audio was sent or covered."""

@@ -21,7 +21,7 @@ from captions.settings import LANGUAGES
 SILENCE = 1
 """The largest sample that silence has: that of a source that is off, and of silence that was encoded and decoded.
 
-No more: a recogniser with a gain control of its own understands speech that has no sample beyond 8, every word of it.
+No more: a recogniser with a gain control of its own still understands speech that has no sample beyond 8.
 """
 
 _log = logging.getLogger(__name__)

@@ -15,12 +15,12 @@ ENGINES = ("auto", "moonshine", "whisper")
 
 DESCRIPTION = """\
 Serve the recogniser on this machine to any client of SpeechKit's streaming API, v2 and v3 at the same address,
-unchanged: the service, its limits and its errors are imitated. It recognises English (en-US; auto means that too), in
-LINEAR16_PCM and OGG_OPUS, by v3 in WAV and MP3 too. All models are one. What is asked for and cannot be done changes
-nothing, such as the profanity filter, and is named in the trailing metadata x-ignored-settings. In v2 text comes as the
-engine writes it; in v3 raw, and with normalisation and literature_text as the engine writes it in final_refinement.
-When it is ready it prints one line, "listening on ADDRESS, languages CODES". SIGTERM and Ctrl-C end it after open
-streams got their finals.
+unchanged: the service, its limits and its errors are imitated. It recognises English (en-US; auto means that too), with
+--engine whisper most languages, in LINEAR16_PCM and OGG_OPUS, by v3 in WAV and MP3 too. All models are one. What is
+asked for and cannot be done changes nothing, such as the profanity filter, and is named in the trailing metadata
+x-ignored-settings. In v2 text comes as the engine writes it; in v3 raw, and with normalisation and literature_text as
+the engine writes it in final_refinement. When it is ready it prints one line, "listening on ADDRESS, languages CODES".
+SIGTERM and Ctrl-C end it after open streams got their finals.
 """
 EPILOG = f"""\
 Clients must send a token (authorization: Bearer TOKEN or Api-Key TOKEN) when one is set, in the file of --token-file

@@ -7,7 +7,7 @@ import pytest
 
 from captions.audio.block import AudioBlock
 from captions.events import Delays, Spread
-from captions.recognition.delays import NEWEST, REMEMBERED, DelayMeter
+from captions.recognition.delays import NEW_SECONDS, NEWEST, REMEMBERED, DelayMeter
 
 RATE = 16_000
 NOTHING = Delays(None, None, None, None, None)
@@ -115,3 +115,13 @@ def test_the_spread_is_of_the_newest_measurements(meter: DelayMeter) -> None:
         meter.answered(seconds)
     assert of(meter.delays().service) == pytest.approx((0.5, 0.95))
     assert meter.delays().finals is None
+
+
+def test_delays_of_an_outage_are_soon_forgotten(meter: DelayMeter, clock: Clock) -> None:
+    meter.answered(371.0)
+    clock.now += NEW_SECONDS - 1
+    meter.answered(0.5)
+    assert of(meter.delays().service)[1] > 300
+    clock.now += 2
+    meter.answered(0.5)
+    assert of(meter.delays().service) == pytest.approx((0.5, 0.5))

@@ -16,6 +16,7 @@ from captions.audio.pauses import SpeechDetector
 from captions.audio.source import AudioFormat
 from captions.errors import InputError, StreamError
 from captions.events import (
+    Backlog,
     Event,
     Final,
     Gap,
@@ -666,3 +667,106 @@ async def test_a_recogniser_that_was_replaced_is_let_go_of_when_it_has_said_its_
         await asyncio.wait_for(run.session.let_go(first), 5)
         assert [event.text for event in run.of(Final)] == ["4000 samples"]
         await first.aclose()
+
+
+async def test_what_is_left_of_an_input_is_listened_to_once_its_stream_works_again() -> None:
+    """Its segment is not live any more, and no block comes that would tell how much still waits."""
+    go_on = asyncio.Event()
+
+    async def breaks(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.audio(1_600)
+        await stream.until_half_close()
+        await stream.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+    async def hears(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(partial("heard"))
+        await go_on.wait()
+        await stream.reply(final("heard", end_of_utterance=True))
+
+    async with running(breaks, breaks, hears) as run:
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(0.5)
+        source.end()
+        await run.until(lambda: [event.text for event in run.of(Partial)] == ["heard"])
+        assert run.session.phase is Phase.LISTENING
+        assert [state.phase for state in run.of(SessionState)][-3:] == [
+            Phase.LISTENING,
+            Phase.RECONNECTING,
+            Phase.LISTENING,
+        ]
+        assert run.of(Backlog)[-1] == Backlog(0.0, 0)
+        go_on.set()
+        await run.phase(Phase.ENDED)
+
+
+async def test_a_clean_end_without_a_final_of_the_last_speech_is_doubted_once() -> None:
+    """A partial is no last word, nor is a final of what was said before: the service may have died between."""
+
+    async def ends_early(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(partial("one"))
+
+    async def hears(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(final("one two three", end_of_utterance=True))
+
+    async with running(ends_early, hears) as run:
+        run.detector.speech_from = 0.0
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(3.0)
+        source.end()
+        await run.phase(Phase.ENDED)
+        assert [event.text for event in run.of(Final)] == ["one two three"]
+        assert "no final words of the last 3 s of speech" in "".join(state.detail for state in run.of(SessionState))
+
+
+async def test_a_final_that_only_says_again_what_was_said_is_no_answer_to_what_followed() -> None:
+    async def breaks(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.audio(RATE)
+        await stream.reply(final("one two", end_of_utterance=True))
+        await stream.abort(grpc.StatusCode.UNAVAILABLE, "gone")
+
+    async def says_again(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(final("one two", end_of_utterance=True))
+
+    async def hears(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(final("one two three", end_of_utterance=True))
+
+    async with running(breaks, says_again, hears) as run:
+        run.detector.speech_from = 0.0
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(4.0)
+        source.end()
+        await run.phase(Phase.ENDED)
+        assert [event.text for event in run.of(Final)] == ["one two", "three"]
+
+
+async def test_the_next_stream_of_a_long_recording_opens_without_a_word_about_it() -> None:
+    async with running(hears_everything) as run:
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(0.3)
+        since = (await run.phase(Phase.LISTENING)).since
+        run.session.use_listening(run.listening(language_code="en-US"))
+        source.push_seconds(1.0)
+        await run.server.stream(1)
+        await run.finals(1)
+        state = run.of(SessionState)[-1]
+        assert (state.phase, state.since) == (Phase.LISTENING, since)
+        phases = [state.phase for state in run.of(SessionState)]
+        assert phases.count(Phase.CONNECTING) == 1
+        source.end()
+        await run.phase(Phase.ENDED)

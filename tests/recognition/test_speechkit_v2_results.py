@@ -268,7 +268,7 @@ async def test_cancelling_wakes_whoever_waits_for_hypotheses() -> None:
 
     async with ScriptedServer(script) as server, stream_to(server) as stream:
         waiting = asyncio.create_task(all_of(stream))
-        await server.stream(0)
+        await (await server.stream(0)).config_read.wait()
         await stream.cancel()
         assert await waiting == []
 
