@@ -118,7 +118,9 @@ def build_parser() -> argparse.ArgumentParser:
         "they come, too",
     )
 
-    serve = command("serve", "Serve the recogniser on this machine to any client of SpeechKit v2 or v3.", settings=False)
+    serve = command(
+        "serve", "Serve the recogniser on this machine to any client of SpeechKit v2 or v3.", settings=False
+    )
     from captions.server.command import add_arguments
 
     add_arguments(serve)
