@@ -9,8 +9,14 @@ from captions.audio.silero import FRAME, SileroVoiceActivityDetector
 
 WINDOW = 6
 """Frames over which the probability of speech is averaged: 192 ms. It bridges the gaps within words."""
+BEGINS = 0.75
+"""Average probability from which it is speech.
+
+Of syllables of 200 to 400 ms in noise of -30 to -8 dB at most 11 in a hundred stay under it, of those from 250 ms on 5;
+a breath between sentences, of which a model makes "You", comes up to 0.71.
+"""
 SPEECH = 0.4
-"""Average probability from which it is speech."""
+"""Average probability down to which it goes on."""
 LOOK_BEHIND = 6_400
 """Samples before the detection of speech that belong to it: 400 ms, so that no first consonant is cut off."""
 
@@ -32,7 +38,7 @@ class SpeechDetector:
         for first in range(0, len(unjudged) - FRAME + 1, FRAME):
             self._probabilities.append(self._detector.process_chunk(unjudged[first : first + FRAME].tobytes()))
             self._position += FRAME
-            speaking = sum(self._probabilities) >= SPEECH * WINDOW
+            speaking = sum(self._probabilities) >= (SPEECH if self.speaking else BEGINS) * WINDOW
             if speaking and not self.speaking:
                 self.start = max(0, self._position - LOOK_BEHIND)
             elif self.speaking and not speaking:
