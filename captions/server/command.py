@@ -16,7 +16,7 @@ ENGINES = ("auto", "moonshine", "whisper")
 DESCRIPTION = """\
 Serve the recogniser on this machine to any client of SpeechKit's streaming API, v2 and v3 at the same address,
 unchanged: the service, its limits and its errors are imitated. It recognises English (en-US; auto means that too), with
---engine whisper most languages, in LINEAR16_PCM and OGG_OPUS, by v3 in WAV and MP3 too. All models are one. What is
+--engine whisper 15 others too, in LINEAR16_PCM and OGG_OPUS, by v3 in WAV and MP3 too. All models are one. What is
 asked for and cannot be done changes nothing, such as the profanity filter, and is named in the trailing metadata
 x-ignored-settings. In v2 text comes as the engine writes it; in v3 raw, and with normalisation and literature_text as
 the engine writes it in final_refinement. When it is ready it prints one line, "listening on ADDRESS, languages CODES".

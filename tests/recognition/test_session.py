@@ -703,8 +703,8 @@ async def test_what_is_left_of_an_input_is_listened_to_once_its_stream_works_aga
         await run.phase(Phase.ENDED)
 
 
-async def test_a_clean_end_without_a_final_of_the_last_speech_is_doubted_once() -> None:
-    """A partial is no last word, nor is a final of what was said before: the service may have died between."""
+async def test_a_clean_end_without_a_final_of_the_last_speech_is_doubted() -> None:
+    """A partial is no last word: the service may have died before it."""
 
     async def ends_early(stream: ServedStream) -> None:
         await stream.config()
@@ -725,6 +725,23 @@ async def test_a_clean_end_without_a_final_of_the_last_speech_is_doubted_once() 
         await run.phase(Phase.ENDED)
         assert [event.text for event in run.of(Final)] == ["one two three"]
         assert "no final words of the last 3 s of speech" in "".join(state.detail for state in run.of(SessionState))
+
+
+async def test_a_clean_end_is_not_doubted_twice() -> None:
+    async def never_final(stream: ServedStream) -> None:
+        await stream.config()
+        await stream.until_half_close()
+        await stream.reply(partial("one"))
+
+    async with running(never_final) as run:
+        run.detector.speech_from = 0.0
+        run.session.use_input("talk")
+        source = await run.source()
+        source.push_seconds(3.0)
+        source.end()
+        await run.phase(Phase.ENDED)
+        assert [event.text for event in run.of(Final)] == ["one"]
+        assert len(run.server.streams) == 2
 
 
 async def test_a_final_that_only_says_again_what_was_said_is_no_answer_to_what_followed() -> None:
