@@ -12,7 +12,7 @@ WINDOW = 6
 BEGINS = 0.75
 """Average probability from which it is speech.
 
-Of pieces of 250 to 400 ms cut out of speech, in noise of -30 to -8 dB, at most 5 in a hundred stay under it, of those of
+Of pieces of 250 to 400 ms cut out of speech, noise at -30 to -8 dB, at most 5 in a hundred stay under it, of those of
 200 ms 11. A breath between sentences, of which a model makes "You", comes up to 0.71.
 """
 SPEECH = 0.4
