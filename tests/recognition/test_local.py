@@ -255,8 +255,13 @@ async def test_when_a_model_has_come_another_process_has_it_and_what_the_first_h
     recognizer = LocalRecognizer(LocalEngines(whisper_model=str(tmp_path / "model")), command=CHILD)
     russian = RecognitionOptions(language_code="ru-RU")
     try:
-        async with opened(recognizer) as english:
+        # Two streams: a connection is closed with its last one, and what is on its way then may be lost with it.
+        async with opened(recognizer) as longer, opened(recognizer) as english:
+            await longer.send(noise(BLOCK))
+            await anext(hypotheses_of(longer))
             await english.send(noise(BLOCK))
+            hypotheses = hypotheses_of(english)
+            first = psutil.Process(int((await anext(hypotheses)).text.split()[0]))
             with pytest.raises(RecognizerMissing, match="there is no such folder"):
                 await recognizer.open(russian)
             write_model(tmp_path / "model")
@@ -266,12 +271,13 @@ async def test_when_a_model_has_come_another_process_has_it_and_what_the_first_h
             await english.half_close()
             await other.half_close()
 
-            first, blocks = (await all_of(english))[-1].text.split()
-            second = (await all_of(other))[-1].text.split()[0]
+            blocks = [hypothesis async for hypothesis in hypotheses][-1].text.split()[1]
+            second = psutil.Process(int((await all_of(other))[-1].text.split()[0]))
+            flags = second.cmdline()
             await other.cancel()
         assert blocks == "2"
-        assert first != second
-        assert "--whisper-model" in psutil.Process(int(second)).cmdline()
-        await ended(psutil.Process(int(first)))
+        assert first.pid != second.pid
+        assert "--whisper-model" in flags
+        await ended(first)
     finally:
         await recognizer.aclose()
