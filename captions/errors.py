@@ -37,6 +37,12 @@ class CaptionsError(Exception):
         """The hint, and what to quote to who can help."""
         return self.hint
 
+    @property
+    def hint_first(self) -> str:
+        """What to do, and then what happened: for a place where the end may be cut off."""
+        rest = self.advice.removeprefix(self.hint)
+        return f"{self.hint} {self.message}{rest}".lstrip()
+
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".rstrip()
 

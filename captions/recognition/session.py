@@ -478,7 +478,7 @@ class Session:
 
     async def _back_off(self, segment: Segment, failures: int, error: CaptionsError | None) -> None:
         """Wait before the next stream: not at all at first, then 0.5 s, 1 s, 2 s ... with jitter."""
-        detail = str(error) if error is not None else "the stream ended early"
+        detail = error.hint_first if error is not None else "the stream ended early"
         self._standing.in_trouble(segment, Trouble(Phase.RECONNECTING, detail, failures))
         if failures > 1:
             wait = min(LONGEST_WAIT, 0.5 * 2 ** (failures - 2)) * random.uniform(0.75, 1.25)
