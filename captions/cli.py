@@ -13,8 +13,9 @@ from captions import __version__
 from captions.errors import CaptionsError, ExitCode, SettingError
 from captions.plain import WORDS
 from captions.plain_text import plain
-from captions.settings import ROWS, Group, Loaded, Setting, Settings, load, log_folder, nearest
+from captions.settings import ROWS, Group, Setting, Settings, log_folder, nearest
 from captions.settings_file import settings_file, toml
+from captions.settings_sources import Loaded, load
 
 DESCRIPTION = "Live captions in a terminal, from a microphone or a file, through a streaming speech recogniser."
 EPILOG = """\

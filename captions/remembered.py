@@ -18,8 +18,9 @@ from typing import Any
 import platformdirs
 
 from captions.errors import SettingError
-from captions.settings import REMEMBERED, ROWS, lasts
+from captions.settings import ROWS
 from captions.settings_file import write_whole
+from captions.settings_sources import REMEMBERED, lasts
 
 FOLDER = "folder"
 

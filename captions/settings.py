@@ -1,12 +1,10 @@
 """The one table of settings.
 
 Every field of `Settings` is a row: name, type, default, choices, help. Flags, environment variables, the TOML file
-and the sidebar are made from it, and values are checked here and nowhere else. Later sources win:
-defaults < what the dashboard remembers < TOML file < environment < flags.
+and the sidebar are made from it, and values are checked here and nowhere else.
 """
 
 import difflib
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -16,7 +14,6 @@ from typing import Any, get_type_hints
 import platformdirs
 
 from captions.errors import SettingError
-from captions.settings_file import read, settings_file
 
 LANGUAGES = (
     "auto", "de-DE", "en-US", "es-ES", "fi-FI", "fr-FR", "he-HE", "it-IT", "kk-KZ", "nl-NL", "pl-PL", "pt-BR",
@@ -73,6 +70,11 @@ class Setting:
     def variable(self) -> str:
         """The environment variable, e.g. `CAPTIONS_SAMPLE_RATE`."""
         return "CAPTIONS_" + self.name.upper()
+
+    @property
+    def variables(self) -> list[str]:
+        """The environment variables that set it; the last wins."""
+        return [variable for variable in (self.service_variable, self.variable) if variable]
 
     def concerns(self, chosen: str, in_use: str) -> bool:
         """Whether it means something to a recogniser.
@@ -416,60 +418,6 @@ ROWS: Mapping[str, Setting] = _rows()
 """The table, by name, in the order in which it is shown."""
 
 
-REMEMBERED = "remembered"
-"""Where a value came from that the dashboard kept by itself from an earlier run."""
-KEYS = "keys"
-"""The table of the settings file that is no setting: the ids of bindings, and the keys that they get."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Settings, and for each the place that set it.
-
-    `origin` is "default", "remembered", a file's path, a variable's name or a flag. `filed` holds what the settings
-    file says, `keys` its keys by the id of their binding. `file` is the settings file, there or not.
-    """
-
-    settings: Settings
-    origin: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(ROWS, "default"))
-    file: Path = field(default_factory=settings_file)
-    filed: Mapping[str, Any] = field(default_factory=dict)
-    keys: Mapping[str, str] = field(default_factory=dict)
-
-    def unsaved(self, now: Settings) -> dict[str, Any]:
-        """Return what was changed to `now` since these were loaded, and would not be so at the next start.
-
-        That leaves out what the file or the default says anyway, and what is remembered without being saved. An
-        input that is no microphone is never saved: a file must not begin to play by itself.
-        """
-        changes = {}
-        for row in ROWS.values():
-            value = getattr(now, row.name)
-            here = self.filed.get(row.name, row.default)
-            if value in (getattr(self.settings, row.name), here) or not lasts(row.name, value):
-                continue
-            if not row.remembered or row.name in self.filed:
-                changes[row.name] = value
-        return changes
-
-    def saved(self, now: Settings, changes: Mapping[str, Any]) -> "Loaded":
-        """Return these as they are after `changes` were saved and `now` is in force."""
-        return replace(self, settings=now, filed={**self.filed, **changes})
-
-    def told(self, changes: Mapping[str, Any]) -> str:
-        """Return a sentence that says what was saved, and what will overrule it at the next start all the same."""
-        overruled = [self.origin[name] for name in changes if self.origin[name] in _variables(ROWS[name])]
-        sentence = f"Saved in {self.file}: {', '.join(changes)}."
-        return f"{sentence} The environment overrules it by {', '.join(overruled)}." if overruled else sentence
-
-
-def lasts(name: str, value: object) -> bool:
-    """Whether a setting's value may hold for another run: not what is of one session, nor a file or an address."""
-    if name == "input":
-        return value == "auto" or str(value).partition(":")[0] in ("microphone", "monitor")
-    return name not in ("title", "output")
-
-
 def data_folder() -> Path:
     """Where journals are kept: private to the user, under the platform's data directory."""
     return platformdirs.user_data_path("captions")
@@ -489,61 +437,3 @@ def nearest(wrong: str, valid: Iterable[object]) -> str:
         return f"Did you mean {names[close[0]]}?"
     *most, last = names.values()
     return f"It takes {', '.join(most)} or {last}."
-
-
-def _variables(row: Setting) -> list[str]:
-    """The environment variables that set it; the last wins."""
-    return [variable for variable in (row.service_variable, row.variable) if variable]
-
-
-def load(
-    flags: Mapping[str, object],
-    environment: Mapping[str, str] = os.environ,
-    file: Path | None = None,
-    remembered: Mapping[str, object] | None = None,
-) -> Loaded:
-    """Put the settings together from all their sources.
-
-    `flags` holds what was typed, `remembered` what an earlier run left, by setting name. `file` is a TOML file that
-    must exist; without one, the usual file is read if it is there. Raises SettingError for an unknown key, a bad value
-    or an unreadable file.
-    """
-    values: dict[str, Any] = {}
-    origin = dict.fromkeys(ROWS, "default")
-    for name, value in (remembered or {}).items():
-        values[name], origin[name] = ROWS[name].parse(value, REMEMBERED), REMEMBERED
-    where = str(file or settings_file())
-    filed: dict[str, Any] = {}
-    keys: dict[str, str] = {}
-    for name, value in read(file).items():
-        if name == KEYS:
-            keys = _keys(value, where)
-        elif name not in ROWS:
-            raise SettingError(f"{where}: there is no setting {name!r}.", nearest(name, ROWS))
-        else:
-            filed[name], origin[name] = ROWS[name].parse(value, where), where
-    values |= filed
-    for row in ROWS.values():
-        for variable in _variables(row):
-            if environment.get(variable):
-                values[row.name], origin[row.name] = row.parse(environment[variable], variable), variable
-    known = [row.variable for row in ROWS.values()]
-    for variable in environment:
-        if variable.startswith("CAPTIONS_") and variable not in (*known, SERVE_TOKEN_VARIABLE):
-            raise SettingError(f"There is no setting for the variable {variable}.", nearest(variable, known))
-    for name, value in flags.items():
-        values[name], origin[name] = ROWS[name].parse(value, ROWS[name].flag), ROWS[name].flag
-    return Loaded(Settings(**values), origin, file or settings_file(), filed, keys)
-
-
-def _keys(table: object, where: str, prefix: str = "") -> dict[str, str]:
-    """The table of keys; an id with a dot may be written without quotes, which to TOML is a table in a table."""
-    if not isinstance(table, dict):
-        raise SettingError(
-            f"{where}: {prefix.rstrip('.') or KEYS} is {table!r}, but must be keys.",
-            'Write it as in pause = "p", several keys as in "p,space", and no key as in "".',
-        )
-    keys: dict[str, str] = {}
-    for name, value in table.items():
-        keys |= {prefix + name: value} if isinstance(value, str) else _keys(value, where, f"{prefix}{name}.")
-    return keys

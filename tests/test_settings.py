@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from captions.errors import SettingError
-from captions.settings import ROWS, Loaded, Settings, lasts, load
+from captions.settings import ROWS, Settings
+from captions.settings_sources import Loaded, lasts, load
 
 
 def write(path: Path, text: str) -> Path:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from captions.errors import SettingError
-from captions.settings import load
 from captions.settings_file import save, settings_file, toml
+from captions.settings_sources import load
 
 MINE = """\
 # my settings

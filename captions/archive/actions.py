@@ -119,7 +119,7 @@ def show(arguments: argparse.Namespace) -> int:
     from captions.dashboard.show import ShowApp
     from captions.dashboard.terminal_app import run_in_terminal
     from captions.remembered import recall
-    from captions.settings import load
+    from captions.settings_sources import load
 
     return run_in_terminal(ShowApp(load({}, remembered=recall().settings), session, add_to))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from captions.settings import Loaded
+from captions.settings_sources import Loaded
 
 WHICH = "which session: a part of its name or title, or the path of its journal; without one, the newest"
 MOMENT = "14:05, minute 30, -5 minutes before the end, or mark, the newest one"

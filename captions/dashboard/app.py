@@ -36,7 +36,8 @@ from captions.dashboard.terminal_app import TerminalApp, on_signals, run_in_term
 from captions.dashboard.worker import PACE, SLOW_PACE, Controls, Device, ListDevices, MakeEngine, Pace, run_engine
 from captions.errors import CaptionsError, ExitCode
 from captions.events import Entry, Final, InputChanged, Phase, SessionState, StreamEnded, Titled
-from captions.settings import ROWS, Group, Loaded, Settings
+from captions.settings import ROWS, Group, Settings
+from captions.settings_sources import Loaded
 from captions.transcript.formats import About
 
 if TYPE_CHECKING:

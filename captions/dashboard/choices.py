@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from captions.remembered import memorable, remember
-from captions.settings import Loaded, Settings, lasts
+from captions.settings import Settings
 from captions.settings_file import save
+from captions.settings_sources import Loaded, lasts
 
 
 class Choices:

@@ -21,7 +21,7 @@ from captions.dashboard.terminal_app import TerminalApp, on_signals
 from captions.dashboard.themes import THEMES
 from captions.errors import StorageError
 from captions.events import Entry, Mark, Titled
-from captions.settings import Loaded
+from captions.settings_sources import Loaded
 from captions.transcript.follow import follow_in_batches
 from captions.transcript.formats import About
 from captions.transcript.sessions import StoredSession, read_session

@@ -24,7 +24,8 @@ from captions.dashboard.keys import keymap, shown
 from captions.dashboard.screens.main import MainScreen
 from captions.dashboard.themes import THEMES
 from captions.errors import ExitCode
-from captions.settings import Loaded, log_folder
+from captions.settings import log_folder
+from captions.settings_sources import Loaded
 
 if TYPE_CHECKING:
     from captions.dashboard.figures import Terminal

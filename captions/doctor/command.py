@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from captions.errors import CaptionsError, ExitCode
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 
 if TYPE_CHECKING:
     from captions.doctor.checks import Check, Result

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from captions.doctor.checks import Finding, Verdict, in_thread
 from captions.errors import SettingError
-from captions.settings import KEYS, ROWS, Loaded, data_folder, log_folder, nearest
+from captions.settings import ROWS, data_folder, log_folder, nearest
 from captions.settings_file import read, settings_file
+from captions.settings_sources import KEYS, Loaded
 
 BYTES_AN_HOUR = 1_000_000
 """Room for the journal of an hour. An hour of speech takes a third of it, or two thirds with the time of each word."""

@@ -34,7 +34,8 @@ from textual.widgets import RichLog
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.worker import Device, OnEvent
 from captions.events import Final, Partial
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from captions.transcript.transcript import Transcript
 from tests.dashboard.fake_engine import FakeEngine
 

@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 
 from captions.dashboard.app import CaptionsApp
 from captions.dashboard.worker import OnEvent
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from tests.dashboard.fake_engine import FakeDevice, FakeEngine
 
 CLOCK = 192.0

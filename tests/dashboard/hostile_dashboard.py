@@ -16,7 +16,8 @@ from captions.dashboard.app import run_dashboard
 from captions.dashboard.worker import OnEvent
 from captions.errors import SettingError
 from captions.events import Gap, InputChanged, Notice, Phase, SessionState, Severity
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from tests.dashboard.fake_engine import FakeDevice, FakeEngine, final, partial
 
 NOW = datetime(2026, 3, 4, 12, 4, 31, tzinfo=UTC)

@@ -26,7 +26,8 @@ from captions.dashboard import terminal_writer
 from captions.dashboard.app import CaptionsApp, run_dashboard
 from captions.dashboard.worker import OnEvent
 from captions.events import Delays, Final, Phase, Spread
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from tests.dashboard.fake_engine import (
     START,
     FakeDevice,

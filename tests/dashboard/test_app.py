@@ -12,7 +12,8 @@ from captions.dashboard.entry_text import safe
 from captions.dashboard.worker import Controls, OnEvent
 from captions.errors import RecognizerMissing
 from captions.events import Backlog, Phase, Progress, StreamEnded
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from tests.dashboard.conftest import Dashboard, until
 from tests.dashboard.fake_engine import START, FakeDevice, FakeEngine, final, level, partial, state
 

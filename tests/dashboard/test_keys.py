@@ -15,7 +15,8 @@ from captions.dashboard.keys import UNBOUND, bindings, keymap, own_bindings, pla
 from captions.dashboard.screens.help import keys_by_group
 from captions.dashboard.show import ShowApp
 from captions.errors import SettingError
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from tests.dashboard.conftest import Dashboard
 
 

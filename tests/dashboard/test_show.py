@@ -11,7 +11,8 @@ from captions.cli import main
 from captions.dashboard.screens.export import ExportScreen
 from captions.dashboard.show import ShowApp
 from captions.events import Entry, Mark, Titled
-from captions.settings import Loaded, Settings
+from captions.settings import Settings
+from captions.settings_sources import Loaded
 from captions.transcript.journal import Journal, begin_journal, read_journal
 from captions.transcript.sessions import read_session
 from tests.dashboard.conftest import until

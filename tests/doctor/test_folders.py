@@ -10,8 +10,9 @@ import pytest
 
 from captions.doctor import folders
 from captions.doctor.checks import Finding, Verdict
-from captions.settings import Loaded, data_folder, load, log_folder
+from captions.settings import data_folder, log_folder
 from captions.settings_file import settings_file
+from captions.settings_sources import Loaded, load
 from captions.transcript.journal import begin_journal
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from captions.errors import CredentialsError, ExitCode, SettingError
 from captions.plain_text import plain
-from captions.settings import Loaded
+from captions.settings_sources import Loaded
 
 if TYPE_CHECKING:
     from captions.recognition.iam.sources import Told
