@@ -39,8 +39,8 @@ from captions.recognition.limits import StreamLimits
 from captions.recognition.listening import Listening
 from captions.recognition.recognizer import InParts, Recognizer
 from captions.recognition.session import Session
+from captions.recognition.shown_partials import ShownPartials
 from captions.recognition.silence_hints import SilenceHints
-from captions.recognition.stabilizer import Stabilizer
 from captions.server.adding import Adding
 from captions.settings import ROWS, Settings, data_folder
 from captions.transcript.formats import About
@@ -129,10 +129,7 @@ class Engine:
         self._keeper = Keeper(self._folder, kept, self._tell)
         self._silence_hints = SilenceHints()
         self._recording: Recording | None = None
-        self._stabilizers: dict[str, Stabilizer] = {}
-        """One for each track."""
-        self._timer: asyncio.TimerHandle | None = None
-        """Wakes the stabiliser that has held something back for long enough first."""
+        self._partials: ShownPartials | None = None
         self._delays_told = 0.0
         self._retiring: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
@@ -185,6 +182,7 @@ class Engine:
                     self._listening(recognizer), self._event, give_up_after=self._give_up_after, captured=self._captured
                 )
                 self._recognizer, self._session = recognizer, session
+                self._partials = ShownPartials(self.settings.stability, self._on_event, session.delays.showed)
             tasks |= {asyncio.create_task(self._start(session, recognizer)), asyncio.create_task(session.run())}
             while not stopped.done():
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -247,7 +245,8 @@ class Engine:
                 self._background(self._retire(session, previous))
         elif previous is not None and not changes.keys().isdisjoint(RECOGNITION):
             session.use_listening(self._listening(previous))
-        self._change_stability(self.settings.stability)
+        if self._partials is not None:
+            self._partials.change(self.settings.stability)
         if "title" in changes:
             self._give_title()
         if "input" in changes:
@@ -311,8 +310,8 @@ class Engine:
                 StorageError(f"The end of {self._recording.path} was not written: the disk is too slow.")
             )
         await self._keeper.finish()
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._partials is not None:
+            self._partials.close()
         self._tell_delays()
         self.error = self.error or self._keeper.error
         if self._recognizer is not None:
@@ -439,12 +438,11 @@ class Engine:
             self.error = self._session.error
             if event.phase is Phase.FAILED and isinstance(wanted := self.error, ModelMissing):
                 self._on_event(ModelWanted(wanted.model, wanted.size, wanted.language, wanted.message, wanted.hint))
-        if isinstance(event, Partial):
-            now = asyncio.get_running_loop().time()
-            self._show(self._stabilizer(event.track).hypothesis(event, now))
+        if isinstance(event, Partial) and self._partials is not None:
+            self._partials.hear(event)
             return
-        if isinstance(event, Final) and self._session is not None:
-            self._stabilizer(event.track).final(event, asyncio.get_running_loop().time())
+        if isinstance(event, Final) and self._session is not None and self._partials is not None:
+            self._partials.end(event)
             self._session.delays.told_final(self._session.end_of(event))
         self._on_event(event)
 
@@ -452,32 +450,6 @@ class Engine:
         self._delays_told = time.monotonic()
         if self._session is not None and self._session.delays.changed:
             self._on_event(self._session.delays.delays())
-
-    # What is shown of partials
-
-    def _stabilizer(self, track: str) -> Stabilizer:
-        if track not in self._stabilizers:
-            assert self._session is not None
-            self._stabilizers[track] = Stabilizer(self.settings.stability, self._session.delays.showed)
-        return self._stabilizers[track]
-
-    def _change_stability(self, mode: str) -> None:
-        for stabilizer in self._stabilizers.values():
-            self._show(stabilizer.change(mode, asyncio.get_running_loop().time()))
-
-    def _show(self, partial: Partial | None) -> None:
-        """Tell a partial if there is one to tell, and wait for what is held back."""
-        if partial is not None:
-            self._on_event(partial)
-        if self._timer is not None:
-            self._timer.cancel()
-        due = min((due for one in self._stabilizers.values() if (due := one.due()) is not None), default=None)
-        self._timer = None if due is None else asyncio.get_running_loop().call_at(due, self._show_what_held)
-
-    def _show_what_held(self) -> None:
-        now = asyncio.get_running_loop().time()
-        for stabilizer in self._stabilizers.values():
-            self._show(stabilizer.tick(now))
 
 
 def _limits(settings: Settings, known: StreamLimits) -> StreamLimits:
