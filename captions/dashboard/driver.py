@@ -7,13 +7,14 @@ terminal does not show yet. While the terminal is behind, it makes no frames; wh
 changed meanwhile in one.
 
 Leans on these names of Textual's LinuxDriver, which are not public: `_file`, `fileno`, `input_tty`, `_loop`, `_app`,
-`_get_terminal_size`, `_run_input_thread`, `_request_terminal_sync_mode_support`; and for the repaint on
-`Screen._compositor`, `App._display` and `App._background_screens`. Held by the pin on textual in pyproject.toml and by
-tests/dashboard/test_driver.py.
+`_get_terminal_size`, `_in_band_window_resize`, `_run_input_thread`, `_request_terminal_sync_mode_support`; and for the
+repaint on `Screen._compositor`, `App._display` and `App._background_screens`. Held by the pin on textual in
+pyproject.toml and by tests/dashboard/test_driver.py.
 """
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -21,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.color import ColorSystem
+from textual import events
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
-from textual.geometry import Offset
+from textual.geometry import Offset, Size
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
@@ -177,6 +179,14 @@ class TerminalDriver(LinuxDriver):
         self._writer.start()
         self._picture.forget()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        # Textual's own handler may be interrupted by the next signal between reading the size and telling it, so that
+        # of two changes in a hurry the older one is told last. The loop handles one after the other.
+        self._loop.add_signal_handler(signal.SIGWINCH, self._resized)
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:  # else the terminal tells the size by itself
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(events.Resize(size, size))
 
     def stop_application_mode(self) -> None:
         self.write("\x1b[m")

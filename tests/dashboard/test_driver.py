@@ -146,6 +146,18 @@ def test_it_fits_itself_to_a_terminal_that_is_resized(tmp_path: Path) -> None:
         assert terminal.wait_for_end() == 0
 
 
+def test_of_many_sizes_in_a_hurry_the_last_one_counts(tmp_path: Path) -> None:
+    with talking(tmp_path, "--quiet", "idle") as terminal:
+        terminal.wait_for("LISTENING")
+        for _ in range(20):
+            for columns in (*range(140, 120, -1), 60):
+                terminal.resize(columns, 24)
+            terminal.wait_for_stop(0.2)
+            assert "off" in terminal.screen.display[1], terminal.text()  # at the right edge
+        terminal.type("q")
+        assert terminal.wait_for_end() == 0
+
+
 def test_captioning_costs_few_bytes(tmp_path: Path) -> None:
     with talking(tmp_path, "--captions=200", columns=120, lines=30) as terminal:
         terminal.wait_for("ENDAAAA")
