@@ -1,10 +1,18 @@
-"""What holds for every test: folders and an environment of its own, never the user's."""
+"""What holds for every test: folders and an environment of its own, never the user's, and signals that end programs."""
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from captions.settings import ROWS
+
+
+def pytest_configure() -> None:
+    """Have signals end programs that are started, though who started the tests ignores them: a shell's background."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(autouse=True)

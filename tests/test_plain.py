@@ -209,9 +209,7 @@ async def test_an_input_that_is_not_there_ends_it_with_code_3(tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_ends_it_after_the_last_words(
-    second_of_sound: str,  # noqa: F811
-    number: signal.Signals,
-    own_environment: Path,
+    long_sound: str, number: signal.Signals, own_environment: Path
 ) -> None:
     async def script(stream: ServedStream) -> None:
         await stream.config()
@@ -219,17 +217,13 @@ async def test_a_signal_ends_it_after_the_last_words(
         await stream.until_half_close()
         await stream.reply(final("last words", end_of_utterance=True))
 
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a test run may itself be without a terminal
-    try:
-        async with ScriptedServer(script) as server:
-            process = await start(server, "--plain", second_of_sound)
-            assert process.stdout is not None
-            while b"first" not in await asyncio.wait_for(process.stdout.readline(), 20):
-                pass
-            process.send_signal(number)
-            output, _ = await asyncio.wait_for(process.communicate(), 20)
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    async with ScriptedServer(script) as server:
+        process = await start(server, "--plain", long_sound)
+        assert process.stdout is not None
+        while b"first" not in await asyncio.wait_for(process.stdout.readline(), 20):
+            pass
+        process.send_signal(number)
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
     assert process.returncode == 128 + number
     assert "last words" in output.decode()
     assert journal_finals(own_environment) == ["first", "last words"]
@@ -311,16 +305,12 @@ async def test_the_end_of_what_is_typed_ends_it(long_sound: str, tmp_path: Path)
 async def test_a_terminal_that_is_closed_ends_it_and_keeps_the_words(
     long_sound: str, tmp_path: Path, own_environment: Path
 ) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    try:
-        async with ScriptedServer(talks_on) as server:
-            terminal = await in_a_terminal(server, long_sound, tmp_path, "--plain", term="xterm-256color")
-            with terminal:
-                await asyncio.to_thread(terminal.wait_for, "and again")
-                await asyncio.to_thread(terminal.hang_up)
-                assert await asyncio.to_thread(terminal.wait_for_end) == 128 + signal.SIGHUP
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    async with ScriptedServer(talks_on) as server:
+        terminal = await in_a_terminal(server, long_sound, tmp_path, "--plain", term="xterm-256color")
+        with terminal:
+            await asyncio.to_thread(terminal.wait_for, "and again")
+            await asyncio.to_thread(terminal.hang_up)
+            assert await asyncio.to_thread(terminal.wait_for_end) == 128 + signal.SIGHUP
     assert "and again" in journal_finals(own_environment)
 
 
