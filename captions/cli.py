@@ -1,6 +1,7 @@
 """The commands and their flags. Nothing heavy is imported before the command is known."""
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -241,20 +242,37 @@ def _live(arguments: argparse.Namespace) -> int:
         return print_plainly(settings)
     from captions.dashboard.app import run_dashboard
 
+    engines = []
+
     async def make_engine(on_event):  # type: ignore[no-untyped-def]
         import asyncio
         import importlib
 
         # What the engine needs takes longer to import than a frame may take; the screen is alive meanwhile.
         engine = await asyncio.to_thread(importlib.import_module, "captions.engine")
-        return engine.Engine(settings, on_event)
+        engines.append(engine.Engine(settings, on_event))
+        return engines[-1]
 
     async def list_devices():  # type: ignore[no-untyped-def]
         from captions.audio.devices import list_devices as fresh
 
         return await fresh()
 
-    return run_dashboard(loaded, make_engine, list_devices, remembered.folder)
+    code = run_dashboard(loaded, make_engine, list_devices, remembered.folder)
+    if engines and engines[-1].journal is not None:
+        _tell_of_session(engines[-1].journal)
+    return code
+
+
+def _tell_of_session(journal: Path) -> None:
+    """Say how to come back to what was captioned: the screen on which it stood is gone."""
+    from captions.transcript.sessions import read_session
+
+    session = read_session(journal)
+    if session is None or not session.captions:
+        return
+    with contextlib.suppress(OSError):  # the terminal may have gone
+        print(f'captions: The transcript is kept. Read it again: captions show "{session.name}"', file=sys.stderr)
 
 
 def _has_screen_and_keys(settings: Settings) -> bool:

@@ -33,8 +33,11 @@ def test_the_words_of_the_sample_appear_and_are_kept(dashboard: Terminal, own_en
     dashboard.wait_for("foolishness")
     dashboard.type("q")
     assert dashboard.wait_for_end() == 0
-    texts = [entry.text.lower() for entry in read_journal(journal(own_environment)) if isinstance(entry, Final)]
+    kept = journal(own_environment)
+    texts = [entry.text.lower() for entry in read_journal(kept) if isinstance(entry, Final)]
     assert "best of times" in " ".join(texts)
+    dashboard.wait_for("The transcript is kept.")
+    assert f'captions show "{kept.stem}"'.encode() in dashboard.received
 
 
 def test_another_input_takes_over_and_the_transcript_stays(
