@@ -31,7 +31,7 @@ def is_elsewhere(settings: Settings) -> bool:
 def check(settings: Settings, kind: str) -> None:
     """See that a recogniser, by its value of the setting, can do what is asked for. Raises SettingError."""
     if kind == "vosk" and not is_elsewhere(settings):
-        raise SettingError("A Vosk server has no address of its own.", "Name yours with --endpoint HOST:PORT.")
+        raise SettingError("A Vosk server has no address of its own.", "Set the endpoint to HOST:PORT (--endpoint).")
     of_normalized = [name for name in ("profanity_filter", "literature_text") if getattr(settings, name)]
     if kind == "speechkit-v3" and settings.raw_results and of_normalized:
         names = " and ".join(of_normalized)

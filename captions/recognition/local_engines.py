@@ -63,7 +63,7 @@ class LocalEngines:
         if known and self.engine == "moonshine":
             return RecognizerMissing(
                 f"{language_name(language)} is not recognised by moonshine, the engine that was chosen.",
-                "Choose another with --local-engine auto.",
+                "Set the engine to automatic (--local-engine auto).",
             )
         if known and not self._has_whisper:
             return missing_whisper(language)

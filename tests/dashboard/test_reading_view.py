@@ -212,6 +212,17 @@ async def test_the_newest_words_and_the_state_are_in_sight_at_any_size(
         assert "‖ PAUSED"[: size[0] - 2] in on_screen(pilot)[0]
 
 
+async def test_the_language_stands_beside_the_state_where_there_is_room(dashboard: Dashboard) -> None:
+    async with dashboard.app.run_test(size=(40, 10)) as pilot:
+        view = await open_view(dashboard, pilot)
+        view.show_state(replace(state(), language="ru-RU"))
+        await pilot.pause()
+        assert on_screen(pilot)[0].split() == ["●", "LISTENING", "ru-RU", "z", "back"]
+        view.show_state(replace(state(), language="ru-RU, en-US, kk-KZ, uz-UZ"))
+        await pilot.pause()
+        assert on_screen(pilot)[0].split() == ["●", "LISTENING", "z", "back"]
+
+
 async def test_it_opens_with_what_was_said_last_and_goes_on(dashboard: Dashboard) -> None:
     async with dashboard.app.run_test(size=(80, 24)) as pilot:
         view = await open_view(dashboard, pilot)

@@ -116,7 +116,8 @@ def test_moonshine_alone_was_chosen_and_says_so(monkeypatch: pytest.MonkeyPatch)
     missing = LocalEngines("moonshine").missing("de-DE")
 
     assert str(missing) == (
-        "German is not recognised by moonshine, the engine that was chosen. Choose another with --local-engine auto."
+        "German is not recognised by moonshine, the engine that was chosen. "
+        "Set the engine to automatic (--local-engine auto)."
     )
 
 

@@ -19,7 +19,7 @@ from captions.dashboard.entry_text import safe
 from captions.dashboard.keys import shown
 from captions.dashboard.painting import changed_columns
 from captions.dashboard.roll_up import ROW_CELLS, RollUp, Row
-from captions.dashboard.status_line import LOOKS
+from captions.dashboard.status_line import LOOKS, fitting
 from captions.dashboard.wrapping import rows
 from captions.events import Entry, Final, Partial, SessionState
 
@@ -136,16 +136,17 @@ class ReadingLines(Widget):
         return Strip(segments).adjust_cell_length(self.size.width, ground).simplify()
 
     def _edge(self) -> Strip:
-        """The state at the left, and at the right the key that leads back."""
+        """The state at the left with the language that is listened for, and at the right the key that leads back."""
         style = self.get_component_rich_style
         symbol, word, look = LOOKS[self.state.phase]
         chip = f" {symbol} {word} "
-        hint = f"{self.hint} "
+        hint = f"{self.hint} " if self.hint else ""
+        language = f"  {safe(self.state.language)}" if self.state.language else ""
         room = self.size.width - 1 - cell_len(chip)
-        segments = [Segment(" ", style("reading-view--final")), Segment(chip, style(f"reading-view--{look}"))]
-        if self.hint and room > cell_len(hint):
-            segments.append(Segment(" " * (room - cell_len(hint)), style("reading-view--final")))
-            segments.append(Segment(hint, style("reading-view--hint")))
+        left, right = fitting([language, ""], room - cell_len(hint) - 1), fitting([hint, ""], room - 1)
+        gap = " " * (room - cell_len(left) - cell_len(right))
+        parts = [(" ", "final"), (chip, look), (left, "hint"), (gap, "final"), (right, "hint")]
+        segments = [Segment(text, style(f"reading-view--{part}")) for text, part in parts if text]
         return Strip(segments).adjust_cell_length(self.size.width, style("reading-view--final"))
 
     def _detail(self) -> list[Strip]:
